@@ -1,0 +1,1 @@
+"""Featrix Notebook: what `%load_ext featrix` loads."""

@@ -1,0 +1,1 @@
+"""A minimal REST client for tabular embedding models."""

@@ -1,0 +1,1 @@
+"""Widgets, figures and magics for notebooks."""

@@ -1,0 +1,1 @@
+"""Notebook widgets, one module a widget."""

@@ -1,0 +1,1 @@
+"""The tabular embedding engine: numbers only, no web, no database."""
