@@ -1,0 +1,91 @@
+"""Session folders: one a session, made whole or not at all, removed as one."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import time
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from featrix_server.settings import Settings
+
+DATA_FILE = "data.parquet"
+"""The session's table in canonical form, written by `engine.table.read_table`."""
+
+SCHEMA_FILE = "schema.json"
+"""The detected schema (`engine.schema.Schema.to_dict`), written when the session is made."""
+
+_SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,120}")
+_MAX_SLUG = 60
+
+
+def new_session_id(name: str | None) -> str:
+    """Return a fresh id: a readable, path-safe form of `name`, then a random part."""
+    return "-".join(part for part in (_slug(name or ""), str(uuid.uuid4())) if part)
+
+
+def _slug(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:_MAX_SLUG].strip("-")
+
+
+class Store:
+    """The folder of all session folders.
+
+    A session's folder is first filled under a hidden name and then renamed, so a folder that
+    can be seen is complete; leftovers of a killed process are swept away by `sweep`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.root = settings.sessions_dir
+        self.root.mkdir(parents=True, exist_ok=True)
+
+    def folder(self, session_id: str) -> Path:
+        """Return the folder of a session.
+
+        Raises
+        ------
+        ValueError
+            If `session_id` is not of the form this store gives out, so that no text from
+            outside can name a path elsewhere.
+        """
+        if not _SESSION_ID.fullmatch(session_id):
+            raise ValueError(f"{session_id!r} is not a session id")
+        return self.root / session_id
+
+    @contextmanager
+    def creating(self, session_id: str) -> Iterator[Path]:
+        """Give an empty folder to fill; it becomes the session's when the block succeeds.
+
+        On any exception the folder and all in it are removed.
+        """
+        final = self.folder(session_id)
+        draft = self.root / f".new-{secrets.token_hex(8)}"
+        draft.mkdir()
+        try:
+            yield draft
+            draft.rename(final)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+    def remove(self, session_id: str) -> None:
+        """Remove a session's folder if it is there; it vanishes at once, then is emptied."""
+        doomed = self.root / f".old-{secrets.token_hex(8)}"
+        try:
+            self.folder(session_id).rename(doomed)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(doomed, ignore_errors=True)
+
+    def sweep(self, older_than_s: float) -> None:
+        """Remove half-made and half-removed folders untouched for `older_than_s` seconds."""
+        limit = time.time() - older_than_s
+        for leftover in (*self.root.glob(".new-*"), *self.root.glob(".old-*")):
+            if leftover.stat().st_mtime < limit:
+                shutil.rmtree(leftover, ignore_errors=True)
