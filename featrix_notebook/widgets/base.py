@@ -1,0 +1,110 @@
+"""What all widgets share: the bundle, checked keywords, and outputs that outlive the kernel."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import inspect
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+VIEW_MIME = "application/vnd.jupyter.widget-view+json"
+
+
+def _installed_version() -> str:
+    try:
+        return version("featrix-notebook")
+    except PackageNotFoundError:  # run from a source tree that is on the path, not installed
+        return ""
+
+
+@cache
+def bundle(name: str) -> str:
+    """Text of ``static/<name>.js``, read once a process.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the bundle is not built, with the command that builds it.
+    """
+    path = STATIC / f"{name}.js"
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"The widget bundle {path} is missing. In a source tree build it with "
+            "`python js/hatch_build.py`; otherwise reinstall featrix-notebook."
+        ) from None
+
+
+class FeatrixWidget(anywidget.AnyWidget):
+    """Base of the Featrix widgets.
+
+    A subclass names its bundle with ``_bundle``, and says what it shows in :meth:`summary` (text)
+    and :meth:`snapshot_png` (picture): both are stored with the output, so that a saved notebook,
+    a PDF or a page on a code host shows something true with no kernel behind it.
+    """
+
+    _bundle = ""
+    # The page compares it with the version its bundle was built for.
+    _version = traitlets.Unicode(_installed_version()).tag(sync=True)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_bundle" in cls.__dict__:
+            # Read when the first widget is made, not when the module is imported.
+            cls._esm = property(lambda self: bundle(self._bundle))
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._reject_unknown(kwargs)
+        super().__init__(**kwargs)
+
+    def _reject_unknown(self, kwargs: dict[str, Any]) -> None:
+        """ipywidgets drops a misspelt keyword in silence; a person would rather be told."""
+        public = {name for name in self.trait_names() if not name.startswith("_")}
+        for name in kwargs:
+            if name in self.trait_names():
+                continue
+            own = set(inspect.signature(type(self)).parameters) - {"kwargs"}
+            close = difflib.get_close_matches(name, sorted(public | own), n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise TypeError(f"{type(self).__name__} takes no argument {name!r}.{hint}")
+
+    def summary(self) -> str:
+        """One or more plain lines that say what the widget shows."""
+        return f"{type(self).__name__}()"
+
+    def snapshot_png(self) -> bytes | None:
+        """Draw the widget's content as PNG bytes, or None when there is nothing to draw."""
+        return None
+
+    def __repr__(self) -> str:
+        return self.summary().splitlines()[0]
+
+    def mime_bundle(self, *, view: bool = True) -> dict[str, Any]:
+        """All representations of this widget, by MIME type; ``view`` includes the live one."""
+        data: dict[str, Any] = {"text/plain": self.summary()}
+        png = self.snapshot_png()
+        if png is not None:
+            data["image/png"] = base64.b64encode(png).decode("ascii")
+        if view and self.comm is not None:
+            data[VIEW_MIME] = {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": self.model_id,
+            }
+        return data
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.mime_bundle(), {}
+
+    def close(self) -> None:
+        """Take the widget off the page and free what it holds. Closing twice is harmless."""
+        if self.comm is not None:
+            super().close()
