@@ -37,7 +37,7 @@ export class SharedContext {
       }
       page[MEETING_POINT] = shared;
     }
-    shared.#listeners.add(listener);
+    shared.enter(listener); // a public method: the object may come from another copy of this module
     return shared;
   }
 
@@ -54,6 +54,10 @@ export class SharedContext {
 
   get lost(): boolean {
     return this.gl.isContextLost();
+  }
+
+  enter(listener: ContextListener): void {
+    this.#listeners.add(listener);
   }
 
   /** The last one to leave frees the context. */

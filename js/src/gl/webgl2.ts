@@ -27,12 +27,13 @@ export class WebGl2Renderer implements Renderer {
     scene: () => SceneData & { palette: Palette },
     onContext: ContextListener,
   ): WebGl2Renderer | null {
+    let renderer: WebGl2Renderer | null = null;
     const listener: ContextListener = (lost) => {
-      renderer?.#forget();
+      if (renderer) renderer.#forget();
       onContext(lost);
     };
     const shared = SharedContext.join(listener);
-    const renderer = shared && new WebGl2Renderer(shared, scene, listener);
+    if (shared) renderer = new WebGl2Renderer(shared, scene, listener);
     return renderer;
   }
 
