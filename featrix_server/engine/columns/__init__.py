@@ -12,7 +12,14 @@ from featrix_server.engine.columns.base import (
     Encoded,
 )
 from featrix_server.engine.columns.category import CategoryEncoder
+from featrix_server.engine.columns.email import EmailEncoder
+from featrix_server.engine.columns.json_document import JsonEncoder
+from featrix_server.engine.columns.lists import ListEncoder
+from featrix_server.engine.columns.mixed import MixedEncoder
 from featrix_server.engine.columns.number import NumberEncoder
+from featrix_server.engine.columns.text import TextEncoder
+from featrix_server.engine.columns.timestamp import TimestampEncoder
+from featrix_server.engine.columns.url import UrlEncoder
 
 __all__ = [
     "DENSE_WIDTH",
@@ -27,7 +34,18 @@ __all__ = [
 ]
 
 _ENCODERS: dict[str, type[Any]] = {
-    encoder.type: encoder for encoder in (NumberEncoder, CategoryEncoder)
+    encoder.type: encoder
+    for encoder in (
+        NumberEncoder,
+        CategoryEncoder,
+        TextEncoder,
+        TimestampEncoder,
+        EmailEncoder,
+        UrlEncoder,
+        JsonEncoder,
+        ListEncoder,
+        MixedEncoder,
+    )
 }
 
 TYPES: tuple[str, ...] = tuple(_ENCODERS)

@@ -70,15 +70,21 @@ def token_hashes(tokens: Sequence[str]) -> np.ndarray:
     return _bucket(_run_hashes(data, starts))
 
 
+def hashed_tokens(tokens: Sequence[str], width: int) -> np.ndarray:
+    """Return one pseudo-random sign vector a distinct token, float32 (n, width)."""
+    return sign_table()[token_hashes(tokens), :width]
+
+
 def text_vectors(texts: Sequence[str]) -> np.ndarray:
     """Return what texts look like: float32 (n, DENSE_WIDTH), each row of norm sqrt(width).
 
     Texts that share character n-grams get vectors that point alike.
     """
     counts = char_ngrams(texts)
-    vectors = np.asarray(counts @ sign_table(), dtype=np.float32)
+    vectors: np.ndarray = np.asarray(counts @ sign_table(), dtype=np.float32)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors * (np.sqrt(DENSE_WIDTH) / np.maximum(norms, 1e-6)).astype(np.float32)
+    vectors *= (np.sqrt(DENSE_WIDTH) / np.maximum(norms, 1e-6)).astype(np.float32)
+    return vectors
 
 
 def _joined(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +99,7 @@ def _char_hashes(data: np.ndarray, row: np.ndarray, size: int) -> tuple[np.ndarr
     n = len(data) - size + 1
     if n <= 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    hashed = np.full(n, size, dtype=np.uint64)
+    hashed: np.ndarray = np.full(n, size, dtype=np.uint64)
     for shift in range(size):
         hashed = hashed * _PRIME + data[shift : shift + n]
     inside = row[:n] == row[size - 1 :]
@@ -112,9 +118,11 @@ def _word_hashes(data: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def _run_hashes(data: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Hash each run of bytes that begins at `starts`: a sum of (byte, place) scrambled."""
+    data, starts = data[starts[0] :], starts - starts[0]
     place = np.arange(len(data)) - np.repeat(starts, np.diff(np.append(starts, len(data))))
     cells = place.astype(np.uint64) * np.uint64(256) + data
-    return np.add.reduceat(np.where(data > 0, mix(cells + np.uint64(1)), np.uint64(0)), starts)
+    scrambled = np.where(data > 0, mix(cells + np.uint64(1)), np.uint64(0))
+    return np.add.reduceat(scrambled, starts)
 
 
 def _bucket(hashed: np.ndarray) -> np.ndarray:

@@ -91,11 +91,13 @@ def to_floats(values: Sequence[Any] | pa.ChunkedArray) -> np.ndarray:
         if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
             if pa.types.is_boolean(kind):
                 values = values.cast(pa.uint8())
-            array = pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+            array: np.ndarray = pc.cast(values, pa.float64(), safe=False).to_numpy(
+                zero_copy_only=False
+            )
             return np.where(np.isfinite(array), array, np.nan)
         uniques, codes = factorise(values)
-        parsed = np.array([parse_number(value) for value in uniques] + [math.nan])
-        return parsed[codes]
+        parsed = np.array([*map(parse_number, uniques), math.nan], dtype=np.float64)
+        return parsed.take(codes, mode="wrap")  # -1 is the last
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         array = values.astype(np.float64)
         return np.where(np.isfinite(array), array, np.nan)
