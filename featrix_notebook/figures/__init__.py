@@ -1,1 +1,1 @@
-"""Static figures (matplotlib, plotly)."""
+"""Figures of models: matplotlib for still ones, plotly for the ones that turn."""

@@ -1,0 +1,274 @@
+"""How client objects look in a notebook: HTML for the page, one line of text for everything else.
+
+The displays are registered on the shell's formatters when the extension is loaded, so the client
+itself stays free of any notebook code. A display never raises, never starts a server and waits
+at most `PATIENCE` seconds for one: what has not arrived by then is left out. All text that came
+from data or a server is escaped. Colours come from JupyterLab's theme variables or from the
+text colour of the page, so light and dark themes both work.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+PATIENCE = 1.5
+SHOWN_COLUMNS = 16
+PREVIEW_PX = 192
+_ABSENT = object()
+
+_CARD = (
+    "display:flex;flex-wrap:wrap;gap:8px 24px;align-items:center;max-width:860px;padding:10px 14px;"
+    "border:1px solid var(--jp-border-color1,rgba(128,128,128,.35));border-radius:4px;"
+    "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;"
+    "color:var(--jp-ui-font-color1,inherit)"
+)
+_CHIP = (
+    "display:inline-block;margin:2px 4px 0 0;padding:0 6px;border-radius:3px;"
+    "background:var(--jp-layout-color2,rgba(128,128,128,.15));"
+    "font-family:var(--jp-code-font-family,monospace);font-size:12px"
+)
+# A mark beside the word: colour alone must not tell the states apart.
+_MARKS = {
+    "training": ("&#9679;", "var(--jp-info-color1,#1976d2)"),
+    "done": ("&#10003;", "var(--jp-success-color1,#388e3c)"),
+    "error": ("&#10007;", "var(--jp-error-color1,#d32f2f)"),
+}
+
+
+def register(shell: InteractiveShell) -> Callable[[], None]:
+    """Register the displays on `shell`.
+
+    Returns
+    -------
+    callable
+        Takes them away again and puts back the formatters that were there before.
+    """
+    import featrix_client
+
+    display_formatter = shell.display_formatter
+    assert display_formatter is not None  # every shell makes one
+    formatters = display_formatter.formatters
+    before: list[tuple[Any, type, Any]] = []
+    for cls, html, text in (
+        (featrix_client.FeatrixSphere, sphere_html, sphere_text),
+        (featrix_client.FoundationalModel, model_html, model_text),
+    ):
+        for mime, make in (("text/html", html), ("text/plain", _pretty(text))):
+            formatter = formatters[mime]
+            before.append((formatter, cls, formatter.pop(cls, _ABSENT)))
+            formatter.for_type(cls, make)
+
+    def restore() -> None:
+        for formatter, cls, old in before:
+            formatter.pop(cls, None)
+            if old is not _ABSENT:
+                formatter.for_type(cls, old)
+
+    return restore
+
+
+def _pretty(text: Callable[[Any], str]) -> Callable[[Any, Any, bool], None]:
+    """`text` in the form IPython's plain text formatter calls."""
+    return lambda value, printer, cycle: printer.text(text(value))
+
+
+def server_of(client: Any) -> str:
+    """The address a client talks to, as text; empty when it does not say."""
+    for holder, name in ((client, "api_url"), (client, "base_url"), (client, "_transport")):
+        found = getattr(holder, name, None)
+        found = getattr(found, "base_url", found)
+        if isinstance(found, str) and found:
+            return found
+    return ""
+
+
+def fetch(*calls: Callable[[], Any], patience: float = PATIENCE) -> list[Any]:
+    """Results of `calls`, made side by side; `None` for one that failed or took too long.
+
+    The threads are daemons: a server that never answers holds up neither this call nor the end
+    of the process.
+    """
+    results: list[Any] = [None] * len(calls)
+    alive = True
+
+    def work(place: int, call: Callable[[], Any]) -> None:
+        try:
+            value = call()
+        except Exception:  # a display shows what it has; the user's own call will say what failed
+            return
+        if alive:
+            results[place] = value
+
+    threads = [
+        threading.Thread(target=work, args=item, name="featrix-display", daemon=True)
+        for item in enumerate(calls)
+    ]
+    deadline = time.monotonic() + patience
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    alive = False
+    return list(results)
+
+
+# FeatrixSphere
+
+
+def sphere_text(client: Any) -> str:
+    """One line: which server the client talks to."""
+    return f"FeatrixSphere({server_of(client) or 'not connected'})"
+
+
+def sphere_html(client: Any) -> str:
+    """Which server the client talks to, and whether it answers."""
+    (health,) = fetch(client.health_check)
+    if isinstance(health, dict):
+        said = str(health.get("status", "unknown"))
+        state = _state("done" if said in ("ok", "healthy") else "error", said)
+    else:
+        health, state = {}, _state("error", f"no answer within {PATIENCE:g} s")
+    facts = [
+        ("server", server_of(client)),
+        ("version", health.get("version")),
+        ("compute cluster", health.get("compute_cluster")),
+    ]
+    return f'<div style="{_CARD}"><div><b>FeatrixSphere</b> {state}{_facts(facts)}</div></div>'
+
+
+# FoundationalModel
+
+
+def model_text(model: Any) -> str:
+    """One line: name, status, and how far training came."""
+    parts = [str(model.status)]
+    if model.epochs:
+        parts.append(f"{model.epochs} epochs")
+    if model.final_loss is not None:
+        parts.append(f"loss {_number(model.final_loss)}")
+    if model.dimensions:
+        parts.append(f"{model.dimensions} dimensions")
+    return f"FoundationalModel({model.id!r}: {', '.join(parts)})"
+
+
+def model_html(model: Any) -> str:
+    """Status, loss curve, columns and, once trained, a small picture of the sphere."""
+    if model.status == "training":
+        fetch(model.refresh)
+    done = model.status == "done"
+    metrics, preview = fetch(
+        model.get_training_metrics, model.get_sphere_preview if done else lambda: None
+    )
+    data = metrics.get("data", {}) if isinstance(metrics, dict) else {}
+    title = escape(str(model.name or model.id))
+    error = getattr(model, "error_message", None) if model.status == "error" else None
+    facts = [
+        ("id", model.id if model.name and model.name != model.id else None),
+        ("epochs", model.epochs or len(data.get("epochs") or []) or None),
+        ("loss", None if model.final_loss is None else _number(model.final_loss)),
+        ("dimensions", model.dimensions),
+        ("created", model.created_at),
+        ("error", error),
+    ]
+    words = f'<div style="flex:1 1 280px"><b>{title}</b> {_state(model.status, model.status)}'
+    words += f"{_facts(facts)}{_chips(model.columns or [])}</div>"
+    return f'<div style="{_CARD}">{words}{loss_sparkline(data)}{_picture(preview)}</div>'
+
+
+def loss_sparkline(data: dict[str, Any], width: int = 220, height: int = 64) -> str:
+    """A small SVG of training (faint) and validation loss; empty text below two epochs.
+
+    Parameters
+    ----------
+    data
+        The `data` part of the training metrics: lists `train_loss` and `val_loss`.
+    """
+    curves = [_finite(data.get(key) or []) for key in ("train_loss", "val_loss")]
+    values = [y for curve in curves for _, y in curve]
+    shown = curves[1] or curves[0]
+    if len(shown) < 2:
+        return ""
+    last = max(x for curve in curves for x, _ in curve)
+    low, span = min(values), (max(values) - min(values)) or 1.0
+
+    def path(curve: list[tuple[int, float]]) -> str:
+        return " ".join(
+            f"{3 + (width - 6) * x / last:.1f},{3 + (height - 6) * (1 - (y - low) / span):.1f}"
+            for x, y in curve
+        )
+
+    said = (
+        f"{'Validation' if curves[1] else 'Training'} loss went from {_number(shown[0][1])} "
+        f"to {_number(shown[-1][1])} over {len(shown)} epochs"
+    )
+    line = '<polyline fill="none" stroke="{}" stroke-width="{}" points="{}"{}/>'
+    accent = "var(--jp-brand-color1,#1976d2)"
+    return (
+        f'<figure style="margin:0"><svg width="{width}" height="{height}" role="img" '
+        f'aria-label="{said}"><title>{said}</title>'
+        + line.format("currentColor", 1, path(curves[0]), ' opacity="0.35"')
+        + line.format(accent, 1.8, path(curves[1]), "")
+        + '</svg><figcaption style="font-size:11px;opacity:.75">'
+        f"loss {_number(shown[0][1])} &rarr; {_number(shown[-1][1])}</figcaption></figure>"
+    )
+
+
+def _finite(values: Sequence[Any]) -> list[tuple[int, float]]:
+    numbers = [(i, v) for i, v in enumerate(values) if isinstance(v, int | float)]
+    return [(i, float(v)) for i, v in numbers if math.isfinite(v)]
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+
+
+def _state(kind: str, word: str) -> str:
+    mark, colour = _MARKS.get(kind, _MARKS["training"])
+    return f'<span style="color:{colour}">{mark} {escape(str(word))}</span>'
+
+
+def _facts(facts: list[tuple[str, Any]]) -> str:
+    rows = "".join(
+        f'<div><span style="opacity:.7">{name}</span> {escape(str(value))}</div>'
+        for name, value in facts
+        if value not in (None, "")
+    )
+    return f'<div style="overflow-wrap:anywhere">{rows}</div>'
+
+
+def _chips(columns: Sequence[Any]) -> str:
+    shown = "".join(
+        f'<span style="{_CHIP}">{escape(str(c))}</span>' for c in columns[:SHOWN_COLUMNS]
+    )
+    more = len(columns) - SHOWN_COLUMNS
+    return f"<div>{shown}{f' and {more} more' if more > 0 else ''}</div>" if shown else ""
+
+
+def _picture(png: Any) -> str:
+    """The preview, scaled down: the notebook file keeps whatever a display puts into it."""
+    if not isinstance(png, bytes):
+        return ""
+    from PIL import Image, UnidentifiedImageError
+
+    small = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(png)) as image:
+            image.thumbnail((PREVIEW_PX, PREVIEW_PX))
+            image.save(small, "PNG", optimize=True)
+    except (UnidentifiedImageError, OSError):
+        return ""
+    source = base64.b64encode(small.getvalue()).decode()
+    return (
+        f'<img width="{PREVIEW_PX // 2}" alt="The rows of the model as points on a sphere" '
+        f'src="data:image/png;base64,{source}">'
+    )

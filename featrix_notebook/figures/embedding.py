@@ -1,0 +1,319 @@
+"""Figures of the learned sphere: a 3D scatter that turns, one that stands still, its coverage."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+from .base import COLORS, MARKERS, MISSING, FeatrixFigure, new_figure, note, shown, style
+
+TOP = 12
+OTHER, NULL = "other", "missing"
+HOVER_COLUMNS = 10
+PIXELS_PER_INCH = 100
+_OWN = ("x", "y", "z")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Points drawn alike: those of one category, or all with a number."""
+
+    label: str
+    where: npt.NDArray[np.bool_]
+    color: str
+    marker: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """What the colours of the points mean: a continuous scale, or groups."""
+
+    title: str
+    groups: list[Group]
+    values: npt.NDArray[np.float64] | None = None  # continuous: one number a point, NaN unknown
+    limits: tuple[float, float] = (0.0, 1.0)
+
+    def in_words(self) -> str:
+        """For the text alternative."""
+        if self.values is not None:
+            low, high = self.limits
+            return f"coloured by {self.title} from {low:.4g} to {high:.4g}"
+        total = sum(int(group.where.sum()) for group in self.groups) or 1
+        shares = ", ".join(f"{g.label} {g.where.sum() / total:.0%}" for g in self.groups)
+        return f"coloured by {self.title}: {shares}"
+
+
+class EmbeddingFigure(go.Figure):  # type: ignore[misc]  # plotly has no types
+    """A plotly figure that needs no network and carries a still picture beside itself.
+
+    Attributes
+    ----------
+    alt : str
+        A text alternative of one or two sentences.
+    """
+
+    alt = ""
+    _still: Callable[[], FeatrixFigure]
+    # Plotly would display by a renderer of its own choice; the bundle below works in every host.
+    _ipython_display_ = None
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = self._still()._repr_mimebundle_()
+        data["application/vnd.plotly.v1+json"] = json.loads(self.to_json())
+        return data, metadata
+
+
+def embedding_space_3d(
+    fm: Any, sample_size: int, interactive: bool, color_by: str | None, figsize: Sequence[float]
+) -> FeatrixFigure | EmbeddingFigure:
+    """See `NotebookHelper.embedding_space_3d`."""
+    if sample_size < 1:
+        raise ValueError(f"sample_size must be at least 1, not {sample_size}.")
+    points, about = projected(fm)
+    total = len(points)
+    if total > sample_size:
+        # Rows come in the order of the table, which is often sorted: the first ones mislead.
+        points = points.sample(sample_size, random_state=0).reset_index(drop=True)
+    coloring = color(points, color_by, about)
+    title = shown(fm.name or fm.id, 60)
+    alt = f"{len(points):,} of {total:,} rows of {title} on a sphere, {coloring.in_words()}."
+
+    def still() -> FeatrixFigure:
+        return _matplotlib(points, coloring, title, alt, figsize)
+
+    if not interactive:
+        return still()
+    figure = _plotly(points, coloring, title, figsize)
+    figure.alt = alt
+    figure._still = still
+    return figure
+
+
+def projected(fm: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """All rows of a model with their places on the sphere, and the facts about them."""
+    frame: pd.DataFrame = fm.projections_frame()
+    about: dict[str, Any] = frame.attrs.get("featrix") or {}
+    return frame.reset_index(drop=True), about
+
+
+def color(points: pd.DataFrame, color_by: str | None, about: dict[str, Any]) -> Coloring:
+    """Decide how to colour: a scale for numbers and times, else at most 12 groups and the rest.
+
+    Raises
+    ------
+    ValueError
+        For a column that is not in the model's table.
+    """
+    columns = [c for c in points.columns if c not in _OWN and not str(c).startswith("__featrix")]
+    best = f"cluster_{about.get('best_k')}"
+    if color_by is None and best not in points.columns:
+        everyone = np.ones(len(points), dtype=bool)
+        return Coloring("nothing", [Group("rows", everyone, COLORS[0], MARKERS[0])])
+    if color_by is not None and color_by not in columns:
+        known = ", ".join(str(c) for c in columns if not str(c).startswith("cluster_"))
+        raise ValueError(f"There is no column {color_by!r} to colour by. The columns are: {known}.")
+    column = points[best if color_by is None else color_by]
+    kinds: dict[str, str] = about.get("column_types") or {}
+    numbers = _as_numbers(column) if kinds.get(str(color_by)) != "set" else None
+    if color_by is None or numbers is None:
+        return _groups("cluster" if color_by is None else str(color_by), column)
+    known_numbers = numbers[np.isfinite(numbers)]
+    # One outlier must not push all other points into one colour.
+    limits = np.quantile(known_numbers, (0.01, 0.99)) if known_numbers.size else (0.0, 1.0)
+    numbers[~np.isfinite(numbers)] = np.nan
+    return Coloring(str(color_by), [], numbers, (float(limits[0]), float(limits[1])))
+
+
+def _as_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64] | None:
+    if pd.api.types.is_datetime64_any_dtype(column):
+        column = column.dt.year + (column.dt.day_of_year - 1) / 366
+    elif pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+        return None
+    return np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _groups(title: str, column: pd.Series[Any]) -> Coloring:
+    missing = column.isna().to_numpy()
+    texts = column.astype(str).to_numpy(dtype=object)
+    names, counts = np.unique(texts[~missing].astype(str), return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    top = [str(name) for name in names[order[:TOP]]]
+    groups = [
+        Group(
+            shown(name),
+            (texts == name) & ~missing,
+            COLORS[place % len(COLORS)],
+            MARKERS[place % len(MARKERS)],
+        )
+        for place, name in enumerate(top)
+    ]
+    if len(names) > TOP:
+        rest = ~missing & ~np.isin(texts.astype(str), top)
+        groups.append(Group(f"{OTHER} ({len(names) - TOP} more)", rest, "#BDBDBD", MARKERS[0]))
+    if missing.any():
+        groups.append(Group(NULL, missing, MISSING, ("x", "x")))
+    return Coloring(title, groups)
+
+
+def _matplotlib(
+    points: pd.DataFrame, coloring: Coloring, title: str, alt: str, figsize: Sequence[float]
+) -> FeatrixFigure:
+    with style("notebook"):
+        figure = new_figure([side / PIXELS_PER_INCH for side in figsize])
+        axes: Any = figure.add_subplot(projection="3d")
+        xyz = points[list(_OWN)].to_numpy(dtype=np.float64)
+        size = float(np.clip(30_000 / max(len(points), 1), 4, 40))
+        _draw_globe(axes)
+        if coloring.values is not None:
+            known = np.isfinite(coloring.values)
+            if not known.all():
+                axes.scatter(*xyz[~known].T, s=size, color=MISSING, marker="x", label=NULL)
+            low, high = coloring.limits
+            drawn = axes.scatter(
+                *xyz[known].T, s=size, c=coloring.values[known], cmap="viridis", vmin=low, vmax=high
+            )
+            figure.colorbar(drawn, ax=axes, label=shown(coloring.title), shrink=0.7, extend="both")
+        for group in coloring.groups:
+            axes.scatter(
+                *xyz[group.where].T,
+                s=size,
+                color=group.color,
+                marker=group.marker[0],
+                label=group.label,
+            )
+        if len(coloring.groups) > 1:
+            figure.legend(title=shown(coloring.title), loc="outside center right")
+        axes.set_title(title)
+        figure.alt = alt
+        return figure
+
+
+def _draw_globe(axes: Any) -> None:
+    """Faint circles of latitude and longitude, equal axes, no box."""
+    turn = np.linspace(0, 2 * np.pi, 97)
+    line = {"color": "#9E9E9E", "linewidth": 0.4, "alpha": 0.5}
+    for height in (-0.5, 0.0, 0.5):
+        radius = np.sqrt(1 - height**2)
+        axes.plot(radius * np.cos(turn), radius * np.sin(turn), height, **line)
+    for angle in np.arange(0, np.pi, np.pi / 3):
+        side = np.cos(turn)
+        axes.plot(side * np.cos(angle), side * np.sin(angle), np.sin(turn), **line)
+    axes.set_box_aspect((1, 1, 1), zoom=1.25)
+    axes.set_axis_off()
+
+
+def _plotly(
+    points: pd.DataFrame, coloring: Coloring, title: str, figsize: Sequence[float]
+) -> EmbeddingFigure:
+    figure = EmbeddingFigure()
+    hover = _hover_texts(points)
+    xyz = points[list(_OWN)].to_numpy(dtype=np.float32)
+
+    def add(name: str, where: npt.NDArray[np.bool_], marker: dict[str, Any]) -> None:
+        x, y, z = xyz[where].T
+        figure.add_scatter3d(
+            x=x,
+            y=y,
+            z=z,
+            mode="markers",
+            name=escape(name),
+            text=hover[where],
+            hoverinfo="text",
+            marker={"size": 3, "opacity": 0.85, **marker},
+        )
+
+    if coloring.values is not None:
+        known = np.isfinite(coloring.values)
+        low, high = coloring.limits
+        scale = {
+            "color": coloring.values[known],
+            "colorscale": "Viridis",
+            "cmin": low,
+            "cmax": high,
+            "colorbar": {"title": escape(shown(coloring.title))},
+        }
+        add(coloring.title, known, scale)
+        if not known.all():
+            add(NULL, ~known, {"color": MISSING, "symbol": "x"})
+    for group in coloring.groups:
+        add(group.label, group.where, {"color": group.color, "symbol": group.marker[1]})
+    hidden = {"visible": False, "range": [-1.05, 1.05]}
+    figure.update_layout(
+        width=figsize[0],
+        height=figsize[1],
+        template="plotly_white",
+        title=escape(title),
+        margin={"l": 0, "r": 0, "b": 0, "t": 48},
+        scene={"xaxis": hidden, "yaxis": hidden, "zaxis": hidden, "aspectmode": "cube"},
+        legend={"title": escape(shown(coloring.title)), "itemsizing": "constant"},
+        showlegend=coloring.values is None and len(coloring.groups) > 1,
+    )
+    return figure
+
+
+def _hover_texts(points: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """A few lines for each row; plotly reads them as HTML, so all of it is escaped."""
+    columns = [
+        c
+        for c in points.columns
+        if c not in _OWN and not str(c).startswith(("__featrix", "cluster_"))
+    ][:HOVER_COLUMNS]
+    rows = points[columns].astype(object).itertuples(index=False, name=None)
+    names = [escape(shown(c)) for c in columns]
+    texts = [
+        "<br>".join(
+            f"{n}: {escape(shown(v, 60))}" for n, v in zip(names, row, strict=True) if not _null(v)
+        )
+        for row in rows
+    ]
+    return np.array(texts, dtype=object)
+
+
+def _null(value: Any) -> bool:
+    missing = pd.isna(value)  # an array for a list
+    return isinstance(missing, bool | np.bool_) and bool(missing)
+
+
+def draw_coverage(axes: Any, fm: Any, columns: int = 48, rows: int = 24) -> str:
+    """Draw how densely the rows cover the sphere, on a map whose cells have equal areas.
+
+    The map is Lambert's cylindrical one: longitude against the sine of latitude.
+
+    Returns
+    -------
+    str
+        The share of cells with a row in them, beside the share that as many evenly scattered
+        rows would reach: ``1 - (1 - 1/cells) ** rows``.
+    """
+    axes.set(
+        title="Coverage of the sphere", xlabel="longitude (degrees)", ylabel="sine of latitude"
+    )
+    axes.grid(visible=False)
+    if fm.status != "done":
+        text = "The sphere comes with the finished model."
+        note(axes, text)
+        return text
+    points, _ = projected(fm)
+    longitude = np.degrees(np.arctan2(points["y"], points["x"]))
+    counts, xs, ys = np.histogram2d(
+        longitude,
+        np.clip(points["z"], -1, 1),
+        bins=(columns, rows),
+        range=((-180, 180), (-1, 1)),
+    )
+    cells = columns * rows
+    covered = np.count_nonzero(counts) / cells
+    even = 1 - (1 - 1 / cells) ** len(points)
+    drawn = axes.pcolormesh(xs, ys, np.where(counts > 0, counts, np.nan).T, cmap="viridis")
+    axes.figure.colorbar(drawn, ax=axes, label="rows in a cell")
+    text = f"{covered:.0%} of the sphere is covered; rows scattered evenly would cover {even:.0%}."
+    axes.set_title(f"Coverage of the sphere\n{text}", fontsize="medium")
+    return text
