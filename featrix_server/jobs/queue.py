@@ -1,0 +1,395 @@
+"""The job queue: rows that worker processes claim, hold by a lease, report to and settle.
+
+A worker owns a job while ``lease_owner`` is its name and the lease has not run out. Every
+write a worker makes first renews the lease with a compare-and-set update, so a worker that
+lost its job (it hung, the machine slept) can change nothing any more, and on every database
+the writes about one job happen one after another.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from featrix_server.alive import is_alive
+from featrix_server.db import (
+    OPEN_STATUSES,
+    Database,
+    EventRow,
+    JobRow,
+    MetricRow,
+    SessionRow,
+    Status,
+    add_event,
+    now,
+)
+
+LEASE_S = 15.0
+"""A job whose worker has not been heard of for this long is given to another worker."""
+
+MAX_ATTEMPTS = 3
+"""Workers that may die in a row over one job, without a new epoch, before it counts as failed."""
+
+Action = Literal["pause", "resume", "stop", "cancel"]
+
+
+class LeaseLostError(RuntimeError):
+    """The job was given to another worker, or settled by someone else."""
+
+
+class ControlError(ValueError):
+    """What was asked of a job cannot be done in its present state."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that a worker holds."""
+
+    job_id: str
+    session_id: str
+    job_type: str
+    owner: str
+
+
+def owner_name() -> str:
+    """Return a fresh name for this process as an owner of jobs: host, process id, random part."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def claim(database: Database, owner: str) -> Claim | None:
+    """Take the oldest job that waits or whose worker has vanished; None if there is none.
+
+    A job that has already cost `MAX_ATTEMPTS` workers is marked failed and passed over.
+    """
+    while True:
+        with database.read() as session:  # the usual answer, "none", takes no write lock
+            seen = session.execute(_claimable().limit(1)).first()
+        if seen is None:
+            return None
+        with database.write() as session:
+            taken = session.execute(
+                update(JobRow)
+                .where(
+                    JobRow.id == seen.id,
+                    JobRow.status == seen.status,
+                    JobRow.lease_owner.is_not_distinct_from(seen.lease_owner),
+                    _lease_is_over(),
+                )
+                .values(lease_owner=owner, **_fresh_lease())
+            )
+            if not taken.rowcount:  # another worker was faster
+                continue
+            job = session.get_one(JobRow, seen.id)
+            if job.attempts >= MAX_ATTEMPTS:
+                _finish(session, job, "failed", _worn_out(job))
+                continue
+            job.attempts += 1
+            job.started_at = job.started_at or now()
+            if job.status != "running":
+                _set_status(session, job, "running")
+            return Claim(job.id, job.session_id, job.job_type, owner)
+
+
+def heartbeat(database: Database, held: Claim) -> bool:
+    """Renew the lease; False if the job is not this worker's any more."""
+    with database.write() as session:
+        return _renew(session, held)
+
+
+def record_epoch(database: Database, held: Claim, report: dict[str, Any]) -> str | None:
+    """Store one epoch: its metrics, its events, the job's progress, in one transaction.
+
+    An epoch that was reported before (training resumed from a checkpoint before it) replaces
+    the earlier report and its events. Epoch 0, the untrained space, has a frame but no metrics.
+
+    Parameters
+    ----------
+    database, held
+        The database, and the claim of the worker.
+    report
+        ``EpochReport.to_dict()``: JSON-safe, with ``epoch`` and ``total_epochs``.
+
+    Returns
+    -------
+    str or None
+        What was asked of the job meanwhile: ``"pause"``, ``"stop"``, ``"cancel"`` or None.
+
+    Raises
+    ------
+    LeaseLostError
+        If the job is not this worker's any more; nothing was stored.
+    """
+    epoch: int = report["epoch"]
+    with database.write() as session:
+        job = _own(session, held)
+        if epoch > 0:
+            if session.get(MetricRow, (job.id, epoch)) is not None:
+                _forget_events(session, job, epoch)
+            session.merge(MetricRow(job_id=job.id, epoch=epoch, payload=report))
+            add_event(session, job.session_id, "epoch", {"job_id": job.id, **report}, job.id)
+            if epoch > (job.current_epoch or 0):
+                job.current_epoch = epoch
+                job.attempts = 1  # progress: what went wrong before has been overcome
+            job.total_epochs = report["total_epochs"]
+            job.progress = min(1.0, (job.current_epoch or 0) / max(1, job.total_epochs or 1))
+        add_event(session, job.session_id, "frame", {"job_id": job.id, "epoch": epoch}, job.id)
+        return job.requested
+
+
+def settle(
+    database: Database,
+    held: Claim,
+    status: Literal["done", "failed", "paused"],
+    *,
+    error: str | None = None,
+    outcome: dict[str, Any] | None = None,
+) -> None:
+    """Give a job back: finished, failed, or at rest with a checkpoint to go on from.
+
+    Parameters
+    ----------
+    database, held
+        The database, and the claim of the worker.
+    status
+        How the work ended. ``"paused"`` becomes ``"cancelled"`` when that was asked for, and
+        goes straight back into the queue when the pause was taken back meanwhile.
+    error
+        For ``"failed"``: what went wrong and what to do about it.
+    outcome
+        For ``"done"``: ``dimensions``, ``epochs`` and ``final_loss`` of the session.
+
+    Raises
+    ------
+    LeaseLostError
+        If the job is not this worker's any more; nothing was changed.
+    """
+    with database.write() as session:
+        job = _own(session, held)
+        if status != "paused":
+            if status == "done":
+                job.progress = 1.0
+                for key, value in (outcome or {}).items():
+                    setattr(session.get_one(SessionRow, job.session_id), key, value)
+            _finish(session, job, status, error)
+        elif job.requested == "cancel":
+            _finish(session, job, "cancelled")
+        else:
+            _rest(session, job, "paused" if job.requested == "pause" else "queued")
+
+
+def release_dead(database: Database, *, blame: bool = True) -> int:
+    """Free the jobs of this machine's workers that are no longer alive; return how many.
+
+    Called by the supervisor, which knows at once what a lease would show only seconds later.
+
+    Parameters
+    ----------
+    database
+        The database.
+    blame
+        False when the workers were stopped on purpose, so that it does not count as an attempt.
+    """
+    with database.read() as session:
+        owners = session.scalars(
+            select(JobRow.lease_owner).where(
+                JobRow.status == "running", JobRow.lease_owner.is_not(None)
+            )
+        ).all()
+    dead = [owner for owner in owners if owner and _is_dead(owner)]
+    if not dead:
+        return 0
+    values: dict[str, Any] = {"lease_owner": None, "lease_expires_at": None}
+    if not blame:
+        values["attempts"] = JobRow.attempts - 1
+    with database.write() as session:
+        return session.execute(
+            update(JobRow)
+            .where(JobRow.status == "running", JobRow.lease_owner.in_(dead))
+            .values(**values)
+        ).rowcount
+
+
+def control(
+    database: Database, session_id: str, action: Action, job_id: str | None = None
+) -> JobRow:
+    """Pause, resume, stop or cancel a job of a session.
+
+    A running job acts at the end of its epoch; ``requested`` says until then what was asked.
+    *Stop* finishes early with a complete model; *cancel* keeps nothing but the checkpoints.
+
+    Parameters
+    ----------
+    database
+        The database.
+    session_id, job_id
+        The session, and its job; without `job_id` the newest job that is still open.
+    action
+        What to do. Asking for what is already so changes nothing.
+
+    Returns
+    -------
+    JobRow
+        The job afterwards (detached): see its ``status`` and ``requested``.
+
+    Raises
+    ------
+    LookupError
+        If the session has no such job.
+    ControlError
+        If no job of the session is open, or this one is finished.
+    """
+    with database.write() as session:
+        job = _find_open(session, session_id, job_id)
+        before = (job.status, job.requested)
+        if job.status == "running":
+            job.requested = None if action == "resume" else action
+        elif action == "pause":
+            job.status = "paused"
+        elif action == "resume":
+            job.status, job.requested = "queued", None
+        elif action == "cancel" or job.current_epoch is None:
+            _finish(session, job, "cancelled")
+            return job
+        else:  # stop at rest: a worker has to complete the model from the checkpoint
+            job.status, job.requested = "queued", "stop"
+        if (job.status, job.requested) != before:
+            _set_status(session, job, job.status)
+        return job
+
+
+def has_work(database: Database) -> bool:
+    """Tell whether any job waits or runs (a paused one does not keep a server busy)."""
+    with database.read() as session:
+        query = select(JobRow.id).where(JobRow.status.in_(("queued", "running")))
+        return session.execute(query.limit(1)).first() is not None
+
+
+def _lease_is_over() -> Any:
+    return or_(JobRow.lease_expires_at.is_(None), JobRow.lease_expires_at < now())
+
+
+def _claimable() -> Any:
+    return (
+        select(JobRow.id, JobRow.status, JobRow.lease_owner)
+        .where(
+            or_(
+                JobRow.status == "queued",
+                and_(JobRow.status == "running", _lease_is_over()),
+            )
+        )
+        .order_by(JobRow.created_at, JobRow.id)
+    )
+
+
+def _fresh_lease() -> dict[str, Any]:
+    moment = now()
+    return {"heartbeat_at": moment, "lease_expires_at": moment + timedelta(seconds=LEASE_S)}
+
+
+def _renew(session: Session, held: Claim) -> bool:
+    renewed = session.execute(
+        update(JobRow)
+        .where(
+            JobRow.id == held.job_id,
+            JobRow.lease_owner == held.owner,
+            JobRow.status == "running",
+        )
+        .values(**_fresh_lease())
+    )
+    return bool(renewed.rowcount)
+
+
+def _own(session: Session, held: Claim) -> JobRow:
+    if not _renew(session, held):
+        raise LeaseLostError(f"job {held.job_id} is no longer held by {held.owner}")
+    return session.get_one(JobRow, held.job_id)
+
+
+def _find_open(session: Session, session_id: str, job_id: str | None) -> JobRow:
+    query = select(JobRow).where(JobRow.session_id == session_id).with_for_update()
+    if job_id is not None:
+        job = session.scalars(query.where(JobRow.id == job_id)).first()
+        if job is None:
+            raise LookupError(f"session {session_id!r} has no job {job_id!r}")
+        if job.status not in OPEN_STATUSES:
+            raise ControlError(f"job {job_id!r} is already {job.status}")
+        return job
+    open_jobs = query.where(JobRow.status.in_(OPEN_STATUSES))
+    job = session.scalars(open_jobs.order_by(JobRow.created_at.desc()).limit(1)).first()
+    if job is None:
+        raise ControlError(
+            f"nothing is being trained in session {session_id!r}",
+            "Only a queued, running or paused training can be paused, resumed or stopped.",
+        )
+    return job
+
+
+def _set_status(session: Session, job: JobRow, status: str) -> None:
+    """Set a job's status, let the session follow, and say so in the event log."""
+    job.status = status
+    if job.job_type == "train_es":  # later jobs (predictors) leave a done model done
+        row = session.get_one(SessionRow, job.session_id)
+        if status == "running":
+            row.status, row.started_at = "running", row.started_at or job.started_at
+        elif status not in OPEN_STATUSES:
+            row.status, row.error, row.finished_at = status, job.error, job.finished_at
+    payload = {
+        "job_id": job.id,
+        "status": status,
+        "requested": job.requested,
+        "error": job.error,
+    }
+    add_event(session, job.session_id, "status", payload, job.id)
+
+
+def _rest(session: Session, job: JobRow, status: Status) -> None:
+    if status == "paused":
+        job.requested = None
+    job.lease_owner = job.lease_expires_at = None
+    job.attempts = 0
+    _set_status(session, job, status)
+
+
+def _finish(session: Session, job: JobRow, status: Status, error: str | None = None) -> None:
+    job.error, job.finished_at, job.requested = error, now(), None
+    job.lease_owner = job.lease_expires_at = None
+    _set_status(session, job, status)
+    add_event(session, job.session_id, "done", {"job_id": job.id, "status": status}, job.id)
+
+
+def _forget_events(session: Session, job: JobRow, epoch: int) -> None:
+    """Remove the events of an epoch that is being reported again, so that each occurs once."""
+    query = (
+        select(EventRow)
+        .where(EventRow.job_id == job.id, EventRow.kind.in_(("epoch", "frame")))
+        .order_by(EventRow.seq.desc())
+        .limit(16)  # a repeated epoch is among the last ones: at most one epoch is ever lost
+    )
+    for row in session.scalars(query):
+        if row.payload["epoch"] == epoch:
+            session.delete(row)
+
+
+def _worn_out(job: JobRow) -> str:
+    return (
+        f"The training process died {job.attempts} times in a row without finishing an epoch "
+        f"(last finished: {job.current_epoch or 'none'}). Most often the machine ran out of "
+        "memory: train on fewer rows or columns, close other programs, or use a machine with "
+        "more memory. `featrix-server logs` shows the last messages."
+    )
+
+
+def _is_dead(owner: str) -> bool:
+    host, pid, _ = owner.rsplit(":", 2)
+    return host == socket.gethostname() and not is_alive(int(pid))

@@ -1,0 +1,173 @@
+"""The worker process: claims jobs one after another and stays warm between them.
+
+The server starts it with a pipe as its standard input: the first line holds the settings, and
+the end of the pipe means that the server is gone, so the worker leaves too. One process trains
+many models, so compiled programs are used again. Tests may call `run_next`, which does one job
+in the calling process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+
+from featrix_server import engine
+from featrix_server.db import Database, is_disk_full, open_database
+from featrix_server.jobs import queue
+from featrix_server.jobs.training import UnknownJobError, train
+from featrix_server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+POLL_S = 0.05
+"""Pause between two looks into the queue: how long a new job may wait for an idle worker."""
+
+NICENESS = 5
+"""Training yields the processor to the server and to the user's notebook."""
+
+
+def run_next(settings: Settings, database: Database | None = None) -> bool:
+    """Claim one job, if any waits, and run it to its end in this process.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where the sessions' files and the database are.
+    database : Database, optional
+        An open database to use; opened and closed here when not given.
+
+    Returns
+    -------
+    bool
+        True if there was a job (whether it went well is in its row), False if none waited.
+    """
+    if database is None:
+        database = open_database(settings)
+        try:
+            return run_next(settings, database)
+        finally:
+            database.close()
+    held = queue.claim(database, queue.owner_name())
+    if held is None:
+        return False
+    _run(settings, database, held)
+    return True
+
+
+def _run(settings: Settings, database: Database, held: queue.Claim) -> None:
+    """Run a claimed job under a heartbeat; whatever happens ends up in the job's row."""
+    began = time.monotonic()
+    logger.info("job %s (%s) of session %s begins", held.job_id, held.job_type, held.session_id)
+    finished = threading.Event()
+    beating = threading.Thread(
+        target=_beat, args=(database, held, finished), name="heartbeat", daemon=True
+    )
+    beating.start()
+    try:
+        status = train(settings, database, held)
+        logger.info("job %s: %s after %.1f s", held.job_id, status, time.monotonic() - began)
+    except queue.LeaseLostError as error:
+        logger.warning("%s: leaving it to its new owner", error)
+    except Exception as error:
+        logger.exception("job %s failed", held.job_id)
+        with suppress(queue.LeaseLostError):
+            queue.settle(database, held, "failed", error=explain(error))
+    finally:
+        finished.set()
+        beating.join()
+
+
+def _beat(database: Database, held: queue.Claim, finished: threading.Event) -> None:
+    while not finished.wait(queue.LEASE_S / 3):
+        try:
+            if not queue.heartbeat(database, held):
+                return
+        except Exception:  # a busy or full disk now may be well again at the next beat
+            logger.exception("heartbeat of job %s", held.job_id)
+
+
+def explain(error: Exception) -> str:
+    """Return what a person should read about a failure: what was wrong and what to do."""
+    text = str(error).strip() or type(error).__name__
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        return (
+            f"The training ran out of memory ({text}). Train on fewer rows or columns, close "
+            "other programs, or use a machine with more memory."
+        )
+    if is_disk_full(error):
+        return f"The disk is full ({text}). Free some space, then create the model again."
+    if isinstance(error, engine.TableError):
+        return f"{text} {error.hint}" if error.hint else text
+    if isinstance(error, UnknownJobError):
+        return text
+    return (
+        f"The training failed with an unexpected error: {type(error).__name__}: {text}. "
+        "`featrix-server logs` shows the details."
+    )
+
+
+class _Warmer:
+    """Compiles the common programs in a thread while the worker has nothing else to do."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=self._warm, args=(self._stop,), name="warm-up", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end after the program at hand; does not wait for that."""
+        self._stop.set()
+
+    @staticmethod
+    def _warm(stop: threading.Event) -> None:
+        try:
+            engine.warm_up(stop)
+        except Exception:
+            logger.exception("warming up failed; the first training will compile by itself")
+
+
+def work(settings: Settings) -> None:
+    """Run jobs as they come, for ever."""
+    database = open_database(settings)
+    engine.enable_compile_cache(settings.data_dir / "compile-cache")
+    warmer = _Warmer()
+    warmer.start()
+    owner = queue.owner_name()
+    while True:
+        held = queue.claim(database, owner)
+        if held is None:
+            time.sleep(POLL_S)
+            continue
+        warmer.stop()
+        _run(settings, database, held)
+        warmer.start()
+
+
+def _leave_with_server() -> None:
+    """End this process when the server's end of the pipe closes, however that came about."""
+    sys.stdin.buffer.read()
+    os._exit(0)  # at once: a half-written file has a temporary name, a half-made commit rolls back
+
+
+def main() -> None:
+    """Run as a child of the server."""
+    settings = Settings.model_validate_json(sys.stdin.buffer.readline())
+    threading.Thread(target=_leave_with_server, name="parent-watch", daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    work(settings)
+
+
+if __name__ == "__main__":
+    main()
