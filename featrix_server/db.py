@@ -6,6 +6,7 @@ them understands stays in this module.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -306,6 +307,18 @@ def _migrate(database: Database, url: str) -> None:
             command.upgrade(config, "head")
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """Tell whether a database error means that the disk is full."""
-    return isinstance(error, OperationalError) and "disk is full" in str(error.orig)
+# EFBIG too: it is what a process meets whose files are limited in size (ulimit -f).
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that led to it, means that the disk is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        if isinstance(error, OperationalError) and "disk is full" in str(error.orig):
+            return True
+        if "No space left on device" in str(error):  # DuckDB and Arrow keep only the text
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date, time
 from typing import Any
+
+import numpy as np
 
 
 def finite(value: Any) -> Any:
@@ -19,15 +22,29 @@ def finite(value: Any) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Serialise `value` compactly; non-finite floats become null.
+    """Serialise `value` compactly.
 
-    The check is left to the C encoder, so the common all-finite value is walked only once.
+    Non-finite floats become null, NumPy values plain ones, times ISO text, and anything else
+    that a table cell may hold its text.
     """
     try:
+        # The C encoder finds the rare non-finite float; the common value is walked only once.
         return _encode(value)
     except ValueError:
         return _encode(finite(value))
 
 
 def _encode(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(
+        value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_plain
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return finite(value.tolist())
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)

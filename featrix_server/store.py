@@ -8,7 +8,7 @@ import shutil
 import time
 import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,11 +34,24 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:_MAX_SLUG].strip("-")
 
 
+class Draft:
+    """A session's folder in the making, under a hidden name."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.folder = store.root / f".new-{secrets.token_hex(8)}"
+        self.folder.mkdir()
+
+    def publish(self, session_id: str) -> None:
+        """Make the folder the session's, whole and at once."""
+        self.folder.rename(self._store.folder(session_id))
+
+
 class Store:
     """The folder of all session folders.
 
-    A session's folder is first filled under a hidden name and then renamed, so a folder that
-    can be seen is complete; leftovers of a killed process are swept away by `sweep`.
+    A session's folder is filled under a hidden name and then renamed, so a folder that can be
+    seen is complete; leftovers of a killed process are swept away by `sweep`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -59,20 +72,13 @@ class Store:
         return self.root / session_id
 
     @contextmanager
-    def creating(self, session_id: str) -> Iterator[Path]:
-        """Give an empty folder to fill; it becomes the session's when the block succeeds.
-
-        On any exception the folder and all in it are removed.
-        """
-        final = self.folder(session_id)
-        draft = self.root / f".new-{secrets.token_hex(8)}"
-        draft.mkdir()
+    def draft(self) -> Iterator[Draft]:
+        """Give an empty folder to fill and publish; it is removed unless that was done."""
+        draft = Draft(self)
         try:
             yield draft
-            draft.rename(final)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
+        finally:
+            shutil.rmtree(draft.folder, ignore_errors=True)
 
     def remove(self, session_id: str) -> None:
         """Remove a session's folder if it is there; it vanishes at once, then is emptied."""
@@ -83,9 +89,18 @@ class Store:
             return
         shutil.rmtree(doomed, ignore_errors=True)
 
-    def sweep(self, older_than_s: float) -> None:
-        """Remove half-made and half-removed folders untouched for `older_than_s` seconds."""
+    def sweep(self, known: Collection[str], older_than_s: float = 3600.0) -> None:
+        """Remove what killed processes left: drafts, half-removed folders, folders no row names.
+
+        Parameters
+        ----------
+        known
+            Ids of all sessions in the database.
+        older_than_s
+            Folders touched later than this many seconds ago are left alone: a session that is
+            being made at this moment has no row yet.
+        """
         limit = time.time() - older_than_s
-        for leftover in (*self.root.glob(".new-*"), *self.root.glob(".old-*")):
-            if leftover.stat().st_mtime < limit:
-                shutil.rmtree(leftover, ignore_errors=True)
+        for folder in self.root.iterdir():
+            if folder.name not in known and folder.stat().st_mtime < limit:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,94 @@
+"""The web application, made by a factory from its settings; nothing here is global."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from fastapi import FastAPI, Security
+from fastapi.security import APIKeyHeader
+from sqlalchemy import delete, select
+
+from featrix_server import __version__
+from featrix_server.db import SessionRow, now, open_database
+from featrix_server.errors import install_error_handlers
+from featrix_server.jobs.events import EventHub
+from featrix_server.models import ModelCache
+from featrix_server.responses import SafeJSONResponse
+from featrix_server.routes import create, encode, events, health, projections, sessions, training
+from featrix_server.routes.context import Context
+from featrix_server.security import Gate
+from featrix_server.settings import Settings
+from featrix_server.store import Store
+
+_ROUTERS = (health, create, sessions, training, projections, encode, events)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application that serves one data folder.
+
+    Parameters
+    ----------
+    settings
+        The settings. ``settings.api_key`` must be set, or every request is refused.
+
+    Returns
+    -------
+    FastAPI
+        The application. It opens the database and the folders at once, and closes them when
+        it is shut down. It trains nothing itself: see `featrix_server.jobs`.
+
+    Raises
+    ------
+    DatabaseVersionError
+        If a newer version of the server wrote the database.
+    """
+    database = open_database(settings)
+    context = Context(
+        settings=settings,
+        database=database,
+        store=Store(settings),
+        models=ModelCache(settings.encode_cache_models, settings.data_dir / "compile-cache"),
+        events=EventHub(database),
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        collect(context)
+        app.state.pending_creations = create.PendingCreations()
+        try:
+            yield
+        finally:
+            context.events.close()
+            database.close()
+
+    app = FastAPI(
+        title="Featrix Notebook server",
+        version=__version__,
+        description="Foundational models of tables: create, watch, look at, and use them.",
+        lifespan=lifespan,
+        default_response_class=SafeJSONResponse,
+        docs_url=None,  # those pages load scripts from the network; /openapi.json is ours
+        redoc_url=None,
+        # The check itself is in Gate, which sees unknown paths too; this is for /openapi.json.
+        dependencies=[Security(APIKeyHeader(name="X-Api-Key", auto_error=False))],
+    )
+    app.state.context = context
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    install_error_handlers(app, settings.compute_cluster)
+    app.add_middleware(Gate, settings=settings)
+    return app
+
+
+def collect(context: Context) -> None:
+    """Remove for good the sessions that were deleted long enough ago, and unfinished folders."""
+    limit = now() - timedelta(days=context.settings.collect_after_days)
+    with context.database.write() as database:
+        old = database.scalars(select(SessionRow.id).where(SessionRow.deleted_at < limit)).all()
+        database.execute(delete(SessionRow).where(SessionRow.id.in_(old)))
+        known = set(database.scalars(select(SessionRow.id)))
+    for session_id in old:
+        context.store.remove(session_id)
+    context.store.sweep(known)

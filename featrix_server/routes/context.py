@@ -1,0 +1,108 @@
+"""What routes are given: the open parts of the server, and the session a path names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi import Path as PathParameter
+from sqlalchemy import select
+
+from featrix_server.db import Database, JobRow, SessionRow
+from featrix_server.errors import ApiError
+from featrix_server.jobs.events import EventHub
+from featrix_server.models import ModelCache
+from featrix_server.schemas import ErrorBody
+from featrix_server.settings import Settings
+from featrix_server.store import Store
+
+
+@dataclass(frozen=True)
+class Context:
+    """The open parts of one server, kept in ``app.state.context``."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    models: ModelCache
+    events: EventHub
+
+
+def get_context(request: Request) -> Context:
+    """Return the server's parts."""
+    context: Context = request.app.state.context
+    return context
+
+
+ContextDep = Annotated[Context, Depends(get_context)]
+
+
+@dataclass(frozen=True)
+class OpenSession:
+    """A session as a request found it: its row, its jobs oldest first, and its folder."""
+
+    row: SessionRow
+    jobs: tuple[JobRow, ...]
+    folder: Path
+
+    @property
+    def training(self) -> JobRow | None:
+        """The newest job that trains the embedding space."""
+        return next((job for job in reversed(self.jobs) if job.job_type == "train_es"), None)
+
+    @property
+    def status(self) -> str:
+        """The session's status word; while its training is open, that of the training."""
+        job = self.training
+        return job.status if job and self.row.finished_at is None else self.row.status
+
+
+def find_session(
+    session_id: Annotated[str, PathParameter(description="Id of a model.")], context: ContextDep
+) -> OpenSession:
+    """Return the session that a path names.
+
+    Raises
+    ------
+    ApiError
+        404 if there is none, or it has been deleted.
+    """
+    with context.database.read() as database:
+        row = database.get(SessionRow, session_id)
+        if row is None or row.deleted_at is not None:
+            raise unknown_session(session_id)
+        query = select(JobRow).where(JobRow.session_id == session_id)
+        jobs = tuple(database.scalars(query.order_by(JobRow.created_at, JobRow.id)))
+    return OpenSession(row, jobs, context.store.folder(row.id))
+
+
+SessionDep = Annotated[OpenSession, Depends(find_session)]
+
+
+def unknown_session(session_id: str) -> ApiError:
+    """Return the 404 for a session that is not there."""
+    return ApiError(
+        404,
+        "not_found",
+        f"There is no model {session_id!r} on this server.",
+        hint="FeatrixSphere().list_sessions() shows the models there are.",
+        field="session_id",
+    )
+
+
+_REASONS = {
+    401: "The key is missing or wrong.",
+    403: "The Host header names another server.",
+    404: "There is no such model, or no such part of it.",
+    409: "Not possible in the model's present state, or not there yet.",
+    413: "The request is too large.",
+    422: "The input is not valid.",
+    507: "The server's disk is full.",
+}
+
+
+def failures(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI entries for the errors a route can answer with."""
+    return {code: {"model": ErrorBody, "description": _REASONS[code]} for code in codes}

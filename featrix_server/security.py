@@ -1,0 +1,141 @@
+"""The gate in front of every route: host name, size, key. Plain ASGI, so that it sees everything.
+
+Loopback is shared by all users and all web pages of a machine. The key keeps other users out; the
+host name check keeps out a web page that has pointed its own name at this address (a browser
+sends that page's name); answering no cross-origin request does the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from featrix_server.errors import ApiError, envelope_response
+from featrix_server.settings import Settings
+
+OPEN_PATHS = ("/health",)
+UPLOAD_PATHS = ("/compute/upload_with_new_session",)
+_FORM_OVERHEAD = 1024**2  # the fields beside the file
+_DRAIN_S = 60.0
+
+
+class Gate:
+    """ASGI middleware: refuse what is not for us, too large, or without the key.
+
+    A refusal is sent only after the rest of the body has been read and dropped (for at most a
+    minute): a client that is still sending would otherwise see a broken connection, not the
+    reason, and try again.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self._settings = settings
+        self._key = settings.api_key.encode()
+        self._hosts = {settings.host, "localhost", *settings.allowed_hosts}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        body = _Body(receive, headers, self._limit(scope["path"]))
+
+        async def send_after_body(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await body.drain()
+            await send(message)
+
+        refusal = self._refusal(scope["path"], headers, body)
+        if refusal is None:
+            await self.app(scope, body.receive, send_after_body)
+        else:
+            response = envelope_response(refusal, self._settings.compute_cluster)
+            await response(scope, receive, send_after_body)
+
+    def _limit(self, path: str) -> int:
+        if path.rstrip("/") in UPLOAD_PATHS:
+            return self._settings.max_upload_bytes + _FORM_OVERHEAD
+        return self._settings.max_body_bytes
+
+    def _refusal(self, path: str, headers: Headers, body: _Body) -> ApiError | None:
+        if not self._is_our_host(headers.get("host", "")):
+            return ApiError(
+                403,
+                "host_not_allowed",
+                f"This server does not answer to the name {headers.get('host')!r}.",
+                hint="Use 127.0.0.1 or localhost, or add the name to FEATRIX_SERVER_ALLOWED_HOSTS.",
+            )
+        if path not in OPEN_PATHS and not self._has_key(headers):
+            return ApiError(
+                401,
+                "unauthorized",
+                "The API key is missing or wrong.",
+                hint="Send the key in the X-Api-Key header. The key of a local server is in "
+                "server.json in its data folder; FeatrixSphere() finds it there.",
+            )
+        return body.too_large() if body.announced > body.limit else None
+
+    def _is_our_host(self, host: str) -> bool:
+        name = host[1 : host.find("]")] if host.startswith("[") else host.rpartition(":")[0] or host
+        if "*" in self._hosts or name.lower() in self._hosts:
+            return True
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return False
+
+    def _has_key(self, headers: Headers) -> bool:
+        given = headers.get("x-api-key", "")
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if not given and scheme.lower() == "bearer":
+            given = token.strip()
+        return bool(self._key) and hmac.compare_digest(given.encode("utf-8", "replace"), self._key)
+
+
+class _Body:
+    """A request's body on its way in: counted, refused beyond the limit, drained when unread."""
+
+    def __init__(self, receive: Receive, headers: Headers, limit: int) -> None:
+        self._receive = receive
+        length = headers.get("content-length", "")
+        self.announced = int(length) if length.isdecimal() else 0
+        self.limit = limit
+        self._seen = 0
+        self._finished = not self.announced and "transfer-encoding" not in headers
+
+    async def receive(self) -> Message:
+        message = await self._next()
+        if self._seen > self.limit:
+            raise self.too_large()
+        return message
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._seen += len(message.get("body", b""))
+            self._finished = not message.get("more_body", False)
+        else:
+            self._finished = True
+        return message
+
+    async def drain(self) -> None:
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                while not self._finished:
+                    await self._next()
+        except TimeoutError:
+            self._finished = True
+
+    def too_large(self) -> ApiError:
+        return ApiError(
+            413,
+            "too_large",
+            f"The request is larger than the {self.limit:,} bytes this server accepts.",
+            hint="Send less, or raise FEATRIX_SERVER_MAX_UPLOAD_BYTES (data files) or "
+            "FEATRIX_SERVER_MAX_BODY_BYTES (everything else) on the server.",
+        )
