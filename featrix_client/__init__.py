@@ -1,1 +1,42 @@
-"""A minimal REST client for tabular embedding models."""
+"""A minimal REST client for tabular embedding models.
+
+>>> from featrix_client import FeatrixSphere
+>>> featrix = FeatrixSphere()
+>>> fm = featrix.create_foundational_model(name="churn", data_file="churn.csv")
+>>> fm.wait_for_training()
+>>> fm.encode({"plan": "basic"})
+"""
+
+from __future__ import annotations
+
+from featrix_client.client import FeatrixSphere
+from featrix_client.errors import (
+    FeatrixAuthenticationError,
+    FeatrixConnectionError,
+    FeatrixError,
+    FeatrixHTTPError,
+    FeatrixInputError,
+    FeatrixLocalServerError,
+    FeatrixTimeoutError,
+    FeatrixTrainingError,
+    FeatrixWarning,
+)
+from featrix_client.events import Event
+from featrix_client.foundational_model import FoundationalModel
+from featrix_client.webhooks import WEBHOOK_EVENTS
+
+__all__ = [
+    "WEBHOOK_EVENTS",
+    "Event",
+    "FeatrixAuthenticationError",
+    "FeatrixConnectionError",
+    "FeatrixError",
+    "FeatrixHTTPError",
+    "FeatrixInputError",
+    "FeatrixLocalServerError",
+    "FeatrixSphere",
+    "FeatrixTimeoutError",
+    "FeatrixTrainingError",
+    "FeatrixWarning",
+    "FoundationalModel",
+]

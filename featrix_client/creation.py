@@ -1,0 +1,225 @@
+"""Sending a table to the server to be learned: checks, the upload, and the URL variant."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import operator
+import os
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featrix_client.errors import FeatrixInputError, FeatrixWarning
+from featrix_client.frames import write_frame
+from featrix_client.multipart import MultipartForm
+from featrix_client.progress import upload_bar
+from featrix_client.records import clean
+from featrix_client.transport import UPLOAD_TIMEOUT_S, Transport
+from featrix_client.webhooks import check_webhooks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_METADATA_BYTES = 32 * 1024
+_URL_SCHEMES = ("http://", "https://", "s3://")
+_IDEMPOTENCY = "X-Featrix-Idempotency-Key"
+
+
+def create_session(
+    transport: Transport,
+    *,
+    data_file: str | os.PathLike[str] | None,
+    df: pd.DataFrame | None,
+    options: dict[str, Any],
+) -> str:
+    """Send a table and what to do with it; return the id of the new session.
+
+    Parameters
+    ----------
+    data_file, df
+        The table: exactly one of them.
+    options : dict
+        Checked options, as `check_options` returns them.
+    """
+    if (data_file is None) == (df is None):
+        given = "both" if df is not None else "neither"
+        raise FeatrixInputError(
+            f"Give exactly one of data_file and df; {given} was given.", field="data_file"
+        )
+    if df is not None:
+        with tempfile.TemporaryDirectory(prefix="featrix-") as folder:
+            path = write_frame(df, Path(folder))
+            size = {"n_rows": len(df), "n_cols": len(df.columns)}
+            answer = _upload(transport, path, options | size)
+    elif str(data_file).lower().startswith(_URL_SCHEMES):
+        answer = _from_url(transport, str(data_file), options)
+    else:
+        assert data_file is not None
+        answer = _upload(transport, existing_file(data_file), options)
+    for text in answer.get("warnings") or ():
+        warnings.warn(str(text), FeatrixWarning, stacklevel=3)  # the user's line
+    return str(answer["session_id"])
+
+
+def check_options(
+    *,
+    name: str | None,
+    ignore_columns: Iterable[str] | None,
+    epochs: int | None,
+    webhooks: Mapping[str, str] | None,
+    user_metadata: Mapping[str, Any] | None,
+    foundation_mode: bool,
+    column_overrides: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """Check the options of a new model and return those that were given.
+
+    Raises
+    ------
+    FeatrixInputError
+        If one is wrong; ``field`` names it.
+    """
+    options: dict[str, Any] = {}
+    if name is not None:
+        if not isinstance(name, str) or not name.strip():
+            raise FeatrixInputError(f"name must be a text, not {name!r}.", field="name")
+        options["name"] = options["session_name_prefix"] = name
+    if ignore_columns is not None:
+        if isinstance(ignore_columns, str) or not isinstance(ignore_columns, Iterable):
+            raise FeatrixInputError(
+                f"ignore_columns must be a list of column names, not {ignore_columns!r}.",
+                hint=f"Write ignore_columns=[{ignore_columns!r}].",
+                field="ignore_columns",
+            )
+        options["ignore_columns"] = [str(column) for column in ignore_columns]
+    if column_overrides is not None:
+        if not isinstance(column_overrides, Mapping):
+            raise FeatrixInputError(
+                f"column_overrides must be a dict of columns and types, not {column_overrides!r}.",
+                hint="For instance column_overrides={'zip': 'set'}.",
+                field="column_overrides",
+            )
+        options["column_overrides"] = {str(key): kind for key, kind in column_overrides.items()}
+    if epochs is not None:
+        options["epochs"] = _whole_number(epochs, "epochs")
+    if webhooks is not None:
+        options["webhooks"] = check_webhooks(webhooks)
+    if user_metadata is not None:
+        options["user_metadata"] = _metadata(user_metadata)
+    if foundation_mode:  # left out otherwise: the server turns it on by itself for large tables
+        options["foundation_mode"] = True
+    return options
+
+
+def _whole_number(value: Any, field: str) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if isinstance(value, bool) or number < 1:
+        raise FeatrixInputError(
+            f"{field} must be a whole number of at least 1, not {value!r}.",
+            hint=f"Leave {field} out to let the server decide.",
+            field=field,
+        )
+    return number
+
+
+def _metadata(value: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise FeatrixInputError(
+            f"user_metadata must be a dict, not a {type(value).__name__}.", field="user_metadata"
+        )
+    plain: dict[str, Any] = clean(value)
+    size = len(json.dumps(plain, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if size > MAX_METADATA_BYTES:
+        raise FeatrixInputError(
+            f"user_metadata is {size:,} bytes as JSON; at most {MAX_METADATA_BYTES:,} are kept.",
+            hint="Keep large things in a file of your own and put its name here.",
+            field="user_metadata",
+        )
+    return plain
+
+
+def existing_file(data_file: str | os.PathLike[str]) -> Path:
+    """Return the path of a local data file after checking that there is something to read.
+
+    Raises
+    ------
+    FeatrixInputError
+        If there is no such file, or it is a folder, empty or unreadable.
+    """
+    if not isinstance(data_file, str | os.PathLike):
+        raise FeatrixInputError(
+            f"data_file must be a path or a URL, not a {type(data_file).__name__}.",
+            hint="A DataFrame goes into df=..." if hasattr(data_file, "columns") else None,
+            field="data_file",
+        )
+    path = Path(os.fspath(data_file)).expanduser().absolute()
+    if path.is_dir():
+        raise FeatrixInputError(f"{path} is a folder, not a data file.", field="data_file")
+    if not path.exists():
+        raise FeatrixInputError(
+            f"There is no file {path}.", hint=_near_names(path), field="data_file"
+        )
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise FeatrixInputError(f"{path} is empty.", field="data_file")
+    except OSError as error:
+        raise FeatrixInputError(
+            f"{path} cannot be read: {error.strerror}.", field="data_file"
+        ) from error
+    return path
+
+
+def _near_names(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"Not even its folder exists. Relative paths start at {Path.cwd()}."
+    names = [entry.name for entry in path.parent.iterdir()]
+    near = difflib.get_close_matches(path.name, names, 3)
+    if near:
+        return f"Is one of these meant? {', '.join(near)}"
+    return f"Relative paths start at {Path.cwd()}."
+
+
+def _upload(transport: Transport, path: Path, options: dict[str, Any]) -> dict[str, Any]:
+    fields = {name: _as_text(value) for name, value in options.items()}
+    with (
+        upload_bar(path.name, path.stat().st_size) as on_progress,
+        MultipartForm(fields, path, path.name, on_progress) as form,
+    ):
+        answer: dict[str, Any] = transport.json(
+            "POST",
+            "/compute/upload_with_new_session/",
+            upload=form,
+            headers={_IDEMPOTENCY: str(uuid.uuid4())},
+            repeatable=True,
+            timeout=UPLOAD_TIMEOUT_S,
+        )
+    return answer
+
+
+def _from_url(transport: Transport, url: str, options: dict[str, Any]) -> dict[str, Any]:
+    body = {"s3_file_data_set_training": url, **options}
+    if "user_metadata" in body:  # the protocol wants text here, and only here
+        body["user_metadata"] = json.dumps(body["user_metadata"])
+    answer: dict[str, Any] = transport.json(
+        "POST",
+        "/compute/create-embedding-space",
+        json=body,
+        headers={_IDEMPOTENCY: str(uuid.uuid4())},
+        repeatable=True,
+        timeout=UPLOAD_TIMEOUT_S,  # the server fetches the table before it answers
+    )
+    return answer
+
+
+def _as_text(value: Any) -> str:
+    """Write a form field the way the protocol does."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)  # true, 5, ["a"], {"b": 1}

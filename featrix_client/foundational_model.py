@@ -1,0 +1,393 @@
+"""A foundational model on the server: a learned space of table rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from featrix_client import projections
+from featrix_client.events import Event, iter_events
+from featrix_client.records import clean_records
+from featrix_client.state import Status, training_state
+from featrix_client.transport import Transport
+from featrix_client.waiting import wait_for_training
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_ENCODE_BATCH = 1000  # records a request: answered well within the time one may take
+
+
+class FoundationalModel:
+    """A view of one model on the server. Made by `FeatrixSphere`, not by hand.
+
+    Attributes describe the last answer of the server; `refresh` asks again.
+
+    Attributes
+    ----------
+    id : str
+        Session id.
+    name : str
+        Name given to it, else its id.
+    status : {"training", "done", "error"}
+        Where it stands.
+    dimensions : int or None
+        Width of its embeddings; None before it is trained.
+    epochs : int or None
+        Epochs completed.
+    final_loss : float or None
+        Validation loss of the epoch that was kept; None before it is trained.
+    created_at : str or None
+        When it was created, as ISO 8601 text.
+    columns : list of str or None
+        Columns in the model, without the excluded ones.
+    raw : dict
+        The last status document of the server.
+    """
+
+    def __init__(self, transport: Transport, session_id: str) -> None:
+        self._transport = transport
+        self.id = session_id
+        self.name = session_id
+        self.status: Status = "training"
+        self.dimensions: int | None = None
+        self.epochs: int | None = None
+        self.final_loss: float | None = None
+        self.created_at: str | None = None
+        self.columns: list[str] | None = None
+        self.raw: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        facts = [f"id={self.id!r}", f"status={self.status!r}"]
+        if self.name != self.id:
+            facts.insert(1, f"name={self.name!r}")
+        for field in ("dimensions", "epochs", "final_loss"):
+            value = getattr(self, field)
+            if value is not None:
+                facts.append(
+                    f"{field}={value:.4g}" if isinstance(value, float) else f"{field}={value}"
+                )
+        return f"FoundationalModel({', '.join(facts)})"
+
+    @property
+    def _path(self) -> str:
+        return f"/compute/session/{self.id}"
+
+    # ------------------------------------------------------------------ state
+
+    def refresh(self) -> dict[str, Any]:
+        """Ask the server how the model stands, update the attributes, return the raw answer.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 404 if the server does not know the model.
+        """
+        body: dict[str, Any] = self._transport.get(self._path)
+        session, state = body["session"], training_state(body)
+        self.raw = body
+        self.status = state.status
+        self.name = session.get("name") or self.id
+        self.created_at = session.get("created_at")
+        self.epochs = state.epoch
+        architecture = session.get("es_architecture") or {}
+        self.dimensions = architecture.get("d_model") or session.get("dimensions")
+        self.final_loss = session.get("final_loss")
+        self.columns = session.get("columns") or self.columns
+        if state.status == "done":
+            self._fill_in()
+        return body
+
+    def _fill_in(self) -> None:
+        """Ask for what some servers leave out of the status of a trained model."""
+        if self.final_loss is None:
+            metrics = self.get_training_metrics().get("data") or {}
+            self.final_loss = metrics.get("best_val_loss")
+        if self.columns is None:
+            answer = self._transport.get(f"{self._path}/columns")
+            self.columns = answer.get("column_names") or answer.get("columns")
+
+    def is_ready(self) -> bool:
+        """Tell, with one question to the server, whether the model is trained."""
+        self.refresh()
+        return self.status == "done"
+
+    def wait_for_training(
+        self, max_wait_time: float = 3600, poll_interval: float = 10, show_progress: bool = True
+    ) -> Self:
+        """Wait until the model is trained.
+
+        The end is noticed at once where the server tells its events, else within
+        `poll_interval`. Interrupting the wait (Ctrl-C, or the stop button of a notebook) leaves
+        the training running.
+
+        Parameters
+        ----------
+        max_wait_time : float
+            Longest wait, in seconds.
+        poll_interval : float
+            Longest time between two questions to the server, in seconds; above 0.
+        show_progress : bool
+            Show a bar with epoch, loss and time left.
+
+        Returns
+        -------
+        FoundationalModel
+            This model.
+
+        Raises
+        ------
+        TimeoutError
+            If it is not trained in that time. The training goes on.
+        RuntimeError
+            If the training failed, with the server's reason.
+        """
+        wait_for_training(self, max_wait_time, poll_interval, show_progress)
+        return self
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Yield what happens to the model, until none of its jobs is open any more.
+
+        Parameters
+        ----------
+        after : int
+            Number of the last event already known; 0 tells all from the start.
+
+        Yields
+        ------
+        Event
+            Named tuple ``(seq, kind, data)``; kinds are ``status``, ``epoch``, ``frame`` and
+            ``done``. A server without an event stream is asked every two seconds; it has no
+            frames and keeps no numbers, so all of its history is told, numbered from `after`.
+        """
+        return iter_events(self._transport, self.id, after)
+
+    # ---------------------------------------------------------------- control
+
+    def pause(self) -> dict[str, Any]:
+        """Ask the training to pause at the end of its epoch.
+
+        Returns
+        -------
+        dict
+            ``job_id``, ``status``, and ``requested``: what was asked and is not done yet.
+        """
+        return self._control("pause")
+
+    def resume(self) -> dict[str, Any]:
+        """Ask a paused training to go on; returns as `pause` does."""
+        return self._control("resume")
+
+    def stop(self) -> dict[str, Any]:
+        """Ask the training to end with the best epoch so far, which gives a complete model.
+
+        Returns as `pause` does.
+        """
+        return self._control("stop")
+
+    def _control(self, action: str) -> dict[str, Any]:
+        # Asking twice for the same asks once.
+        answer: dict[str, Any] = self._transport.post(
+            f"{self._path}/control", {"action": action}, repeatable=True
+        )
+        return answer
+
+    def delete(self) -> dict[str, Any]:
+        """Mark the model for deletion: it vanishes from lists, and later from the disk.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 409 if the model is protected.
+        """
+        answer: dict[str, Any] = self._transport.post(
+            f"{self._path}/mark_for_deletion", {}, repeatable=True
+        )
+        return answer
+
+    # ---------------------------------------------------------------- results
+
+    def encode(
+        self,
+        records: Mapping[str, Any] | Iterable[Mapping[str, Any]] | pd.DataFrame,
+        short: bool = False,
+    ) -> list[dict[str, list[float]]]:
+        """Return the place of records in the learned space.
+
+        Columns may be missing, unknown ones are ignored.
+
+        Parameters
+        ----------
+        records : list of dict, dict, or pandas.DataFrame
+            The records; a single one may be given bare.
+        short : bool
+            Return only the points on the sphere.
+
+        Returns
+        -------
+        list of dict
+            One a record, in order: ``embedding``, a point on the unit sphere (3 numbers), and
+            unless `short` also ``embedding_long``, a unit vector of `dimensions` numbers.
+
+        Raises
+        ------
+        ValueError
+            If something in `records` is not a record.
+        """
+        rows = clean_records(records)
+        keys = ("embedding",) if short else ("embedding", "embedding_long")
+        results: list[dict[str, list[float]]] = []
+        for start in range(0, len(rows), _ENCODE_BATCH):
+            batch = {"records": rows[start : start + _ENCODE_BATCH]}
+            answer = self._transport.post(f"{self._path}/encode_records", batch, repeatable=True)
+            results += [{key: item[key] for key in keys} for item in answer["results"]]
+        return results
+
+    def get_training_metrics(self) -> dict[str, Any]:
+        """Return the history of the training, also while it runs.
+
+        Returns
+        -------
+        dict
+            ``loss_history`` and ``lr_history``, one number an epoch, and ``data`` with the lists
+            ``epochs``, ``train_loss``, ``val_loss``, ``learning_rate``, ``gradient_norm`` and
+            more, all of one length, None where unknown.
+        """
+        answer: dict[str, Any] = self._transport.get(f"{self._path}/training_metrics")
+        return answer
+
+    def get_model_card(self) -> dict[str, Any]:
+        """Return the model card: what was decided in training, and why.
+
+        Returns
+        -------
+        dict
+            With ``columns``, ``excluded_columns``, ``training_config``, ``quality_metrics``,
+            ``calibration``, ``data_summary``, ``warnings`` and more.
+        """
+        answer: dict[str, Any] = self._transport.get(f"{self._path}/model_card")
+        return answer
+
+    def get_projections(
+        self, limit: int | None = None, offset: int | None = None
+    ) -> dict[str, Any]:
+        """Return rows of the table as points on the sphere.
+
+        `projections_frame` returns the same as a DataFrame, and is faster.
+
+        Parameters
+        ----------
+        limit : int, optional
+            Most points to return; None returns all.
+        offset : int, optional
+            Points to leave out at the start.
+
+        Returns
+        -------
+        dict
+            ``coords``, one dict a point, ``entire_cluster_results``, ``total_count``,
+            ``offset`` and ``limit``.
+        """
+        answer = self._transport.get(f"{self._path}/projections", limit=limit, offset=offset)
+        inner: dict[str, Any] = answer["projections"]
+        return inner
+
+    def projections_frame(self, limit: int | None = None) -> pd.DataFrame:
+        """Return rows of the table with their place on the sphere, as a DataFrame.
+
+        Parameters
+        ----------
+        limit : int, optional
+            Most rows to return; None returns all.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``__featrix_row_id``, ``x``, ``y``, ``z`` (on the unit sphere), ``cluster_<k>``
+            for each clustering, then the columns of the table. ``.attrs["featrix"]`` holds
+            ``total_count``, ``offset``, ``limit``, ``best_k``, ``available_k`` and more.
+        """
+        return projections.fetch_frame(self._transport, self._path, limit)
+
+    def get_epoch_projections(
+        self,
+        epoch: int | str | None = None,
+        start_epoch: int | None = None,
+        limit: int | None = None,
+        point_limit: int | None = None,
+        point_offset: int | None = None,
+        metadata_only: bool = False,
+        include_source_data: bool = False,
+    ) -> dict[str, dict[str, Any]]:
+        """Return the points of the sphere at the epochs of the training.
+
+        `movie_frames` returns the same points as one array, and is much faster.
+
+        Parameters
+        ----------
+        epoch : int or "last", optional
+            Only this one.
+        start_epoch, limit : int, optional
+            First epoch, and most epochs to return.
+        point_limit, point_offset : int, optional
+            Most points of each epoch, and points to leave out at the start.
+        metadata_only : bool
+            Leave out the points.
+        include_source_data : bool
+            Add the rows' own values to the points.
+
+        Returns
+        -------
+        dict
+            ``"epoch_<n>"`` to a dict of ``epoch``, ``coords`` and more, in order of time; the
+            same rows in the same order in each.
+        """
+        answer = self._transport.get(
+            f"{self._path}/epoch_projections",
+            epoch=epoch,
+            start_epoch=start_epoch,
+            limit=limit,
+            point_limit=point_limit,
+            point_offset=point_offset,
+            metadata_only="true" if metadata_only else None,
+            include_source_data="true" if include_source_data else None,
+        )
+        frames = answer["epoch_projections"]
+        return dict(sorted(frames.items(), key=lambda item: int(item[0].rpartition("_")[2])))
+
+    def movie_frames(
+        self,
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Return the points of the sphere at all epochs that were kept.
+
+        Returns
+        -------
+        epochs : numpy.ndarray
+            int32 (n_epochs,), ascending; 0 is the untrained model.
+        row_ids : numpy.ndarray
+            int64 (n_points,), the rows of the table that were followed.
+        positions : numpy.ndarray
+            float32 (n_epochs, n_points, 3), on the unit sphere.
+        """
+        return projections.fetch_movie(self._transport, self._path)
+
+    def get_sphere_preview(self, save_path: str | os.PathLike[str] | None = None) -> bytes:
+        """Return a picture of the sphere.
+
+        Parameters
+        ----------
+        save_path : path, optional
+            Also write it there.
+
+        Returns
+        -------
+        bytes
+            A PNG file.
+        """
+        picture = self._transport.request("GET", f"{self._path}/preview").content
+        if save_path is not None:
+            Path(save_path).expanduser().write_bytes(picture)
+        return picture

@@ -1,0 +1,112 @@
+"""Progress bars: of an upload in bytes, of a training in epochs. In a terminal or a notebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from featrix_client.state import TrainingState
+
+SMALL_UPLOAD_BYTES = 4_000_000
+"""An upload up to this size is over before a bar could be read."""
+
+_REDRAW_S = 0.1
+_WORDS = {
+    "queued": "waiting for a worker",
+    "running": "preparing",
+    "paused": "paused; fm.resume() goes on",
+}
+
+
+@contextmanager
+def upload_bar(name: str, size: int) -> Iterator[Callable[[int], object] | None]:
+    """Show how much of a file has been sent; small files are sent without a bar.
+
+    Yields
+    ------
+    callable or None
+        To be called with the number of bytes sent so far.
+    """
+    if size <= SMALL_UPLOAD_BYTES:
+        yield None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=size, desc=f"Uploading {name}", unit="B", unit_scale=True) as bar:
+        yield lambda sent: bar.update(sent - bar.n)
+
+
+class TrainingBar:
+    """A bar of epochs that names the loss and the time left.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    shown : bool
+        False draws nothing.
+    """
+
+    def __init__(self, name: str, shown: bool) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar = tqdm(
+            desc=f"Training {name}",
+            total=None,
+            disable=not shown,
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| epoch {n_fmt}/{total_fmt}{postfix}",
+        )
+        self._start: tuple[float, int] | None = None  # time and epoch of the first report
+        self._drawn = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def show_epoch(self, report: dict[str, Any]) -> None:
+        """Show the report of an epoch (see ``EpochReport`` of the server)."""
+        epoch, now = int(report.get("epoch") or 0), time.monotonic()
+        self._start = self._start or (now, epoch)
+        total = report.get("total_epochs")
+        self._move(epoch, total)
+        parts = []
+        if report.get("loss") is not None:
+            parts.append(f"loss {report['loss']:.4g}")
+        if report.get("validation_loss") is not None:
+            parts.append(f"validation {report['validation_loss']:.4g}")
+        left = report.get("seconds_left")
+        if left is None and total and epoch > self._start[1]:
+            left = (now - self._start[0]) / (epoch - self._start[1]) * (total - epoch)
+        if left is not None:
+            parts.append(f"{readable_time(left)} left")
+        self._bar.set_postfix_str(", ".join(parts), refresh=False)
+        if now - self._drawn >= _REDRAW_S:  # small tables train many epochs a second
+            self._drawn = now
+            self._bar.refresh()
+
+    def show_state(self, state: TrainingState) -> None:
+        """Show where the training stands: waiting, paused, at its end."""
+        if state.status == "done":
+            self._move(state.epoch or self._bar.n, state.epoch)  # it may have stopped early
+        elif state.word == "paused" or not self._start:
+            self._move(state.epoch or 0, state.total_epochs)
+            self._bar.set_postfix_str(_WORDS.get(state.word, state.word), refresh=False)
+        self._bar.refresh()
+
+    def _move(self, epoch: int, total: int | None) -> None:
+        if total and total != self._bar.total:
+            self._bar.reset(total)
+        self._bar.n = epoch
+
+
+def readable_time(seconds: float) -> str:
+    """Return a duration in the unit a person would use, as ``"48 s"`` or ``"2 h 05 min"``."""
+    whole = round(max(seconds, 0))
+    if whole < 100:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
