@@ -8,6 +8,6 @@ import psutil
 def is_alive(pid: int) -> bool:
     """Tell whether a process lives; one that ended and only awaits its parent does not."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

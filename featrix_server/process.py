@@ -28,7 +28,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import filelock
 import psutil
@@ -215,7 +215,7 @@ def _launch(data_dir: Path, port: int | None) -> ServerRecord:
         )
 
 
-def _detached() -> dict[str, object]:
+def _detached() -> dict[str, Any]:
     """Return the arguments that let a child outlive its parent and its terminal."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}

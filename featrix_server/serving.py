@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,13 +20,15 @@ from typing import NoReturn
 
 import filelock
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from featrix_server import __version__, process
 from featrix_server.app import create_app
-from featrix_server.db import Database, DatabaseVersionError, open_database
+from featrix_server.db import Database, DatabaseVersionError
 from featrix_server.jobs import queue
 from featrix_server.jobs.pool import WorkerPool
+from featrix_server.routes.context import Context
 from featrix_server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ logger = logging.getLogger(__name__)
 LOG_BYTES = 5_000_000
 LOG_FILES = 3
 _HANDOVER_S = 10.0  # how long a server that is on its way out may take to leave the data folder
-_KEEP_ALIVE_S = 120.0  # longer than people pause between two calls, so connections are re-used
+_KEEP_ALIVE_S = 120  # longer than people pause between two calls, so connections are re-used
 
 
 def serve(settings: Settings) -> None:
@@ -48,7 +50,7 @@ def serve(settings: Settings) -> None:
     data_dir = settings.data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _only_server(data_dir), _listen(settings) as listener:
-        (data_dir / process.SERVER_FILE).unlink(missing_ok=True)  # of a server that was killed
+        _forget(data_dir)  # what a killed server left
         _log_to(data_dir / process.LOG_FILE)
         settings = settings.model_copy(
             update={
@@ -58,37 +60,21 @@ def serve(settings: Settings) -> None:
             }
         )
         try:
-            database = open_database(settings)
+            app = create_app(settings)
         except DatabaseVersionError as error:
             raise process.ServerError(str(error)) from error
-        try:
-            _run(settings, database, listener)
-        finally:
-            database.close()
+        _run(settings, app, listener)
 
 
-def _run(settings: Settings, database: Database, listener: socket.socket) -> None:
-    pool = WorkerPool(settings, database)
-    record = process.ServerRecord(
-        pid=os.getpid(),
-        host=settings.host,
-        port=settings.port,
-        key=settings.api_key,
-        version=__version__,
-        started_at=time.time(),
-    )
-
-    def on_ready() -> None:
-        process.write_record(settings.data_dir, record)
-        logger.info("version %s serves %s at %s", __version__, settings.data_dir, record.url)
-        pool.start()
-
-    activity = _Activity(create_app(settings))
-    server = _Server(activity, on_ready)
+def _run(settings: Settings, app: FastAPI, listener: socket.socket) -> None:
+    context: Context = app.state.context
+    pool = WorkerPool(settings, context.database)
+    activity = _Activity(app)
+    server = _Server(activity, settings, context, pool)
     if settings.idle_timeout_s:
         threading.Thread(
             target=_stop_when_idle,
-            args=(settings.idle_timeout_s, activity, database, server),
+            args=(settings.idle_timeout_s, activity, context.database, server),
             name="idle-watch",
             daemon=True,
         ).start()
@@ -97,10 +83,10 @@ def _run(settings: Settings, database: Database, listener: socket.socket) -> Non
     try:
         server.run(sockets=[listener])
     except KeyboardInterrupt:
-        pass
+        logger.info("interrupted")
     finally:
-        (settings.data_dir / process.SERVER_FILE).unlink(missing_ok=True)
         pool.stop()
+        _forget(settings.data_dir)
         logger.info("stopped")
 
 
@@ -168,12 +154,16 @@ def _log_to(path: Path) -> None:
         handlers=handlers,
         force=True,
     )
+    for chatty in ("alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, announcing itself once it accepts requests."""
+    """uvicorn, known to others and with workers from when it accepts requests until it ends."""
 
-    def __init__(self, app: ASGIApp, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, context: Context, pool: WorkerPool
+    ) -> None:
         # No access log: the routes are polled, and what matters is logged by name.
         super().__init__(
             uvicorn.Config(
@@ -182,16 +172,39 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_keep_alive=int(_KEEP_ALIVE_S),
+                timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=2,
             )
         )
-        self._on_ready = on_ready
+        self._settings = settings
+        self._context = context
+        self._pool = pool
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start accepting requests, then say so."""
         await super().startup(sockets)
-        await asyncio.to_thread(self._on_ready)
+        record = process.ServerRecord(
+            pid=os.getpid(),
+            host=self._settings.host,
+            port=self._settings.port,
+            key=self._settings.api_key,
+            version=__version__,
+            started_at=time.time(),
+        )
+        process.write_record(self._settings.data_dir, record)
+        logger.info("version %s serves %s at %s", __version__, self._settings.data_dir, record.url)
+        self._pool.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Turn away newcomers, let the streams end, then stop."""
+        _forget(self._settings.data_dir)
+        self._context.events.close()
+        await asyncio.to_thread(self._pool.stop)
+        await super().shutdown(sockets)
+
+
+def _forget(data_dir: Path) -> None:
+    (data_dir / process.SERVER_FILE).unlink(missing_ok=True)
 
 
 class _Activity:

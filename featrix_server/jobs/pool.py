@@ -55,13 +55,19 @@ class WorkerPool:
             thread.start()
 
     def stop(self) -> None:
-        """End the workers. Their jobs go on from the last checkpoint when a server starts again."""
+        """End the workers; a second call does nothing.
+
+        Their jobs go on from the last checkpoint when a server starts again.
+        """
         with self._lock:
+            if self._stopping.is_set():
+                return
             self._stopping.set()
             for process in self._processes.values():
                 process.kill()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:  # None: never started
+                thread.join()
         queue.release_dead(self._database, blame=False)
 
     def _tend(self, slot: int) -> None:

@@ -13,9 +13,9 @@ import secrets
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import CursorResult, Update, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from featrix_server.alive import is_alive
@@ -78,7 +78,8 @@ def claim(database: Database, owner: str) -> Claim | None:
         if seen is None:
             return None
         with database.write() as session:
-            taken = session.execute(
+            taken = _rows_changed(
+                session,
                 update(JobRow)
                 .where(
                     JobRow.id == seen.id,
@@ -86,9 +87,9 @@ def claim(database: Database, owner: str) -> Claim | None:
                     JobRow.lease_owner.is_not_distinct_from(seen.lease_owner),
                     _lease_is_over(),
                 )
-                .values(lease_owner=owner, **_fresh_lease())
+                .values(lease_owner=owner, **_fresh_lease()),
             )
-            if not taken.rowcount:  # another worker was faster
+            if not taken:  # another worker was faster
                 continue
             job = session.get_one(JobRow, seen.id)
             if job.attempts >= MAX_ATTEMPTS:
@@ -213,11 +214,12 @@ def release_dead(database: Database, *, blame: bool = True) -> int:
     if not blame:
         values["attempts"] = JobRow.attempts - 1
     with database.write() as session:
-        return session.execute(
+        return _rows_changed(
+            session,
             update(JobRow)
             .where(JobRow.status == "running", JobRow.lease_owner.in_(dead))
-            .values(**values)
-        ).rowcount
+            .values(**values),
+        )
 
 
 def control(
@@ -298,16 +300,21 @@ def _fresh_lease() -> dict[str, Any]:
 
 
 def _renew(session: Session, held: Claim) -> bool:
-    renewed = session.execute(
+    renewed = _rows_changed(
+        session,
         update(JobRow)
         .where(
             JobRow.id == held.job_id,
             JobRow.lease_owner == held.owner,
             JobRow.status == "running",
         )
-        .values(**_fresh_lease())
+        .values(**_fresh_lease()),
     )
-    return bool(renewed.rowcount)
+    return renewed > 0
+
+
+def _rows_changed(session: Session, statement: Update) -> int:
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
 def _own(session: Session, held: Claim) -> JobRow:

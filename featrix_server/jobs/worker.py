@@ -164,6 +164,7 @@ def main() -> None:
     settings = Settings.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_leave_with_server, name="parent-watch", daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     work(settings)

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,7 +91,20 @@ class Host:
 @pytest.fixture
 def host(tmp_path: Path, compile_cache: Path) -> Iterator[Host]:
     """A data folder of its own; the test fails if a process of it outlives the server."""
-    data_dir = tmp_path / "data"
+    with _host(tmp_path / "data", compile_cache) as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def shared_host(tmp_path_factory: pytest.TempPathFactory, compile_cache: Path) -> Iterator[Host]:
+    """A running server for all tests of a module that do not mind each other."""
+    with _host(tmp_path_factory.mktemp("shared") / "data", compile_cache) as host:
+        host.start()
+        yield host
+
+
+@contextmanager
+def _host(data_dir: Path, compile_cache: Path) -> Iterator[Host]:
     data_dir.mkdir()
     (data_dir / "compile-cache").symlink_to(compile_cache)
     host = Host(data_dir)
