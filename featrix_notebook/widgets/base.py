@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import inspect
+import uuid
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import anywidget
 import traitlets
+from IPython.display import publish_display_data
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
@@ -63,6 +65,7 @@ class FeatrixWidget(anywidget.AnyWidget):
 
     def __init__(self, **kwargs: Any) -> None:
         self._reject_unknown(kwargs)
+        self._display_ids: list[str] = []
         super().__init__(**kwargs)
 
     def _reject_unknown(self, kwargs: dict[str, Any]) -> None:
@@ -100,6 +103,22 @@ class FeatrixWidget(anywidget.AnyWidget):
                 "model_id": self.model_id,
             }
         return data
+
+    def _ipython_display_(self) -> None:
+        # Under a display id, so that the stored output can be brought up to date later.
+        display_id = uuid.uuid4().hex
+        self._display_ids.append(display_id)
+        self._publish(display_id, update=False)
+
+    def refresh_outputs(self) -> None:
+        """Bring the stored picture and text of each displayed output up to date."""
+        for display_id in self._display_ids:
+            self._publish(display_id, update=True)
+
+    def _publish(self, display_id: str, *, update: bool) -> None:
+        publish_display_data(  # type: ignore[no-untyped-call]  # IPython leaves it untyped
+            self.mime_bundle(), transient={"display_id": display_id}, update=update
+        )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         return self.mime_bundle(), {}

@@ -131,6 +131,7 @@ def frame(
     kind: str,
     seq: int,
     columns: Mapping[str, ArrayLike],
+    /,
     *,
     dtypes: Mapping[str, str] | None = None,
     codec: Codec = "raw",

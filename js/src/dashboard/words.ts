@@ -1,0 +1,106 @@
+/** What a dashboard says in words: facts of the header, the summary, the announcements. */
+import { duration, short } from "../plot/scales.ts";
+import type { Action, Run, RunInfo } from "./store.ts";
+
+const STATUS: Record<string, string> = {
+  queued: "Queued",
+  running: "Training",
+  paused: "Paused",
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Stopped",
+  data: "Log",
+};
+
+const UNDERWAY: Record<Action, string> = { pause: "Pausing", resume: "Resuming", stop: "Stopping" };
+
+export function statusText(info: RunInfo, asked: Action | null): string {
+  if (asked) return `${{ pause: "Pause", resume: "Resume", stop: "Stop" }[asked]} asked`;
+  if (info.requested && isOpen(info)) return UNDERWAY[info.requested];
+  return STATUS[info.status] ?? info.status;
+}
+
+/** Whether the run can still change. */
+export function isOpen(info: RunInfo): boolean {
+  return ["queued", "running", "paused"].includes(info.status);
+}
+
+export interface Best {
+  epoch: number;
+  loss: number;
+  /** The column it was read from. */
+  key: "validation_loss" | "loss";
+}
+
+/** The best epoch: the run's own word for it where there is one, else the lowest loss. */
+export function bestOf(run: Run): Best | null {
+  const key = run.space.filled("validation_loss") ? "validation_loss" : "loss";
+  const values = run.space.column(key);
+  const epochs = run.space.column("epoch");
+  let at = run.info.best_epoch === null ? -1 : epochs.indexOf(run.info.best_epoch);
+  if (at < 0 || Number.isNaN(values[at])) {
+    at = -1;
+    for (const [i, value] of values.entries()) {
+      if (Number.isFinite(value) && (at < 0 || value < (values[at] as number))) at = i;
+    }
+  }
+  return at < 0 ? null : { epoch: epochs[at] as number, loss: values[at] as number, key };
+}
+
+export function epochText(run: Run): string {
+  const epoch = run.all.at("epoch", run.all.length - 1);
+  const total = run.info.total_epochs;
+  if (Number.isNaN(epoch)) return total ? `0 / ${total}` : "–";
+  return total && total >= epoch ? `${epoch} / ${total}` : String(epoch);
+}
+
+/** Seconds an epoch and steps a second, over the last few epochs. */
+export function speedText(run: Run): string {
+  const seconds = run.all.column("duration");
+  const steps = run.all.column("steps");
+  let time = 0;
+  let made = 0;
+  let count = 0;
+  for (let i = seconds.length - 1; i >= 0 && count < 5; i--) {
+    const value = seconds[i] as number;
+    if (!(value > 0)) continue;
+    time += value;
+    made += Number.isFinite(steps[i]) ? (steps[i] as number) : 0;
+    count++;
+  }
+  if (!count) return "–";
+  const rate = made ? ` · ${short(made / time, 3)} steps/s` : "";
+  return `${duration(time / count)}/epoch${rate}`;
+}
+
+export function timeLeftText(run: Run): string {
+  const { status, seconds_left: left } = run.info;
+  if (status === "running" && left !== null) return left < 1 ? "under 1 s" : duration(left);
+  const times = run.all.column("time_now");
+  const seconds = run.all.column("duration");
+  if (status === "running" || status === "queued" || !times.length) return "–";
+  const whole = (times.at(-1) as number) - (times[0] as number) + (seconds[0] || 0);
+  return Number.isFinite(whole) ? duration(whole) : "–";
+}
+
+/** One sentence a run, for a reader who does not see the chart. */
+export function summary(run: Run): string {
+  const { info } = run;
+  const last = run.space.length - 1;
+  const parts = [`${info.name}: ${statusText(info, null).toLowerCase()}`, `epoch ${epochText(run).replace("/", "of")}`];
+  for (const [key, words] of [["loss", "training loss"], ["validation_loss", "validation loss"]] as const) {
+    const value = run.space.at(key, last);
+    if (Number.isFinite(value)) parts.push(`${words} ${short(value)}`);
+  }
+  const best = bestOf(run);
+  if (best) parts.push(`best ${short(best.loss)} at epoch ${best.epoch}`);
+  return `${parts.join(", ")}.`;
+}
+
+/** Progress in quarters, so that a live region speaks a handful of times in a whole training. */
+export function milestone(run: Run): string {
+  const { status, total_epochs: total, requested } = run.info;
+  const epoch = run.all.at("epoch", run.all.length - 1);
+  const quarter = total && epoch > 0 && status === "running" ? Math.floor((epoch / total) * 4) : 0;
+  return `${status} ${requested ?? ""} ${quarter}`;
+}

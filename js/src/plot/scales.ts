@@ -1,0 +1,82 @@
+/** Ranges, ticks and number formats of the axes. */
+import { format } from "d3-format";
+import { ticks as linearTicks } from "d3-array";
+
+export type YScale = "linear" | "log";
+
+export interface Extent {
+  min: number;
+  max: number;
+  /** Values that a log scale cannot show: zero and below. */
+  unshown: number;
+}
+
+/** Smallest and largest value that the scale can show, over the rows `indices` of each line. */
+export function extent(lines: readonly ArrayLike<number>[], indices: readonly number[], scale: YScale): Extent {
+  let min = Number.POSITIVE_INFINITY;
+  let max = Number.NEGATIVE_INFINITY;
+  let unshown = 0;
+  for (const line of lines) {
+    for (const i of indices) {
+      const value = line[i] as number;
+      if (!Number.isFinite(value)) continue;
+      if (scale === "log" && value <= 0) {
+        unshown++;
+        continue;
+      }
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
+  }
+  return { min, max, unshown };
+}
+
+/** An axis range with a little air; a flat line gets a range around it. */
+export function padded(min: number, max: number, scale: YScale): [number, number] {
+  if (!(min <= max)) return scale === "log" ? [0.1, 10] : [0, 1];
+  if (scale === "log") {
+    const air = max / min > 1 ? (max / min) ** 0.06 : 1.1;
+    return [min / air, max * air];
+  }
+  const air = max > min ? (max - min) * 0.07 : Math.abs(max) * 0.1 || 1;
+  return [min - air, max + air];
+}
+
+/** Round positions for grid lines, about `count` of them. */
+export function ticks(min: number, max: number, scale: YScale, count: number): number[] {
+  const decades = Math.log10(max / min);
+  if (scale === "linear" || !(decades > 1.5)) return linearTicks(min, max, count);
+  const digits = decades > 3 ? [1] : [1, 2, 5];
+  const all: number[] = [];
+  for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power++) {
+    for (const digit of digits) all.push(Number(`${digit}e${power}`));
+  }
+  const inside = all.filter((tick) => tick >= min && tick <= max);
+  const step = Math.ceil(inside.length / (count * 2));
+  return inside.filter((_, i) => i % step === 0);
+}
+
+/** A number in at most about six characters: `2.113`, `0.0008`, `3.2e-5`, `12.4k`. */
+export function short(value: number, digits = 4): string {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && size < 1e-3) return tidy(format(`.${Math.min(digits, 3) - 1}e`)(value));
+  if (size >= 1e5) return format(`.${digits - 1}s`)(value);
+  return tidy(format(`.${digits}r`)(value));
+}
+
+/** Cut trailing zeros of a fraction: `1.200` -> `1.2`, `3.00e-4` -> `3e-4`. */
+function tidy(text: string): string {
+  return text.replace(/(\.\d*?)0+(?=e|$)/, "$1").replace(/\.(?=e|$)/, "");
+}
+
+/** Seconds in words: `0.4 s`, `52 s`, `3 min 20 s`, `2 h 5 min`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds) || seconds < 0) return "–";
+  if (seconds < 10) return `${short(seconds, 2)} s`;
+  const s = Math.round(seconds);
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min${s % 60 ? ` ${s % 60} s` : ""}`;
+  const minutes = Math.round((s % 3600) / 60);
+  return `${Math.floor(s / 3600)} h${minutes ? ` ${minutes} min` : ""}`;
+}
