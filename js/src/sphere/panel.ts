@@ -1,0 +1,106 @@
+/** The slim column beside the picture: colour chooser, legend, point style, selection. */
+
+import { h, setText } from "../shared/dom.ts";
+import { Legend } from "./legend.ts";
+import type { Spec } from "./store.ts";
+
+export interface PanelHandlers {
+  colorBy(choice: number): void;
+  toggle(code: number, only: boolean): void;
+  shapes(on: boolean): void;
+  size(pixels: number): void;
+  opacity(value: number): void;
+  clear(): void;
+  selectShown(): void;
+}
+
+export interface PanelState {
+  spec: Spec;
+  hidden: ReadonlySet<number>;
+  shapes: boolean;
+  selected: number;
+  /** What a reader should know about how this is drawn; "" for nothing. */
+  drawing: string;
+}
+
+export class Panel {
+  readonly el = h("div", { class: "ftx-sphere-panel" });
+  readonly error = h("p", { class: "ftx-error", role: "alert" });
+  readonly #title = h("div", { class: "ftx-sphere-title", dir: "auto" });
+  readonly #rows = h("div", { class: "ftx-note" });
+  readonly #notes = h("div", { class: "ftx-sphere-notes" });
+  readonly #chooser = h("select", { "aria-label": "Colour by" });
+  readonly #legend: Legend;
+  readonly #shapes = h("input", { type: "checkbox" });
+  readonly #shapesRow = h("label", { class: "ftx-sphere-check" }, this.#shapes, "Shapes as well as colours");
+  readonly #size = h("input", { type: "range", min: 1, max: 20, step: 0.5, "aria-label": "Point size" });
+  readonly #opacity = h("input", { type: "range", min: 0.05, max: 1, step: 0.05, "aria-label": "Opacity" });
+  readonly #count = h("div", { class: "ftx-sphere-selected", role: "status", "aria-live": "polite" });
+  readonly #clear = h("button", { class: "ftx-button", type: "button" }, "Clear");
+  readonly #all = h("button", { class: "ftx-button", type: "button" }, "Select shown");
+  #choices = "";
+
+  constructor(handlers: PanelHandlers) {
+    this.#legend = new Legend({ toggle: handlers.toggle });
+    this.#chooser.addEventListener("change", () => handlers.colorBy(Number(this.#chooser.value)));
+    this.#shapes.addEventListener("change", () => handlers.shapes(this.#shapes.checked));
+    this.#size.addEventListener("input", () => handlers.size(Number(this.#size.value)));
+    this.#opacity.addEventListener("input", () => handlers.opacity(Number(this.#opacity.value)));
+    this.#clear.addEventListener("click", handlers.clear);
+    this.#all.addEventListener("click", handlers.selectShown);
+    const chooser = h("label", { class: "ftx-sphere-field" }, h("span", {}, "Colour by"), this.#chooser);
+    this.el.append(
+      h("div", { class: "ftx-sphere-head" }, this.#title, this.#rows, this.#notes),
+      chooser,
+      this.#legend.el,
+      h(
+        "div",
+        { class: "ftx-sphere-style" },
+        this.#shapesRow,
+        h("label", {}, h("span", {}, "Size"), this.#size),
+        h("label", {}, h("span", {}, "Opacity"), this.#opacity),
+      ),
+      h("div", { class: "ftx-sphere-selection" }, this.#count, this.#clear, this.#all),
+      this.error,
+    );
+  }
+
+  setStyle(size: number, opacity: number): void {
+    this.#size.value = String(size);
+    this.#opacity.value = String(opacity);
+  }
+
+  render(state: PanelState): void {
+    const { spec } = state;
+    setText(this.#title, spec.title);
+    this.#title.hidden = !spec.title;
+    setText(this.#rows, `${spec.n.toLocaleString("en")} ${spec.n === 1 ? "row" : "rows"}`);
+    const notes = [...spec.notes, state.drawing].filter(Boolean);
+    this.#notes.replaceChildren(...notes.map((note) => h("p", {}, note)));
+    this.#renderChooser(spec);
+    this.#legend.render(spec.color, state.hidden, state.shapes);
+    this.#shapes.checked = state.shapes;
+    this.#shapesRow.hidden = spec.color.kind !== "category";
+    setText(this.#count, `${state.selected.toLocaleString("en")} selected`);
+    this.#clear.disabled = state.selected === 0;
+    this.#all.disabled = spec.n === 0;
+  }
+
+  #renderChooser(spec: Spec): void {
+    const key = JSON.stringify([spec.choices, spec.color.choice === null && spec.color.label]);
+    if (key !== this.#choices) {
+      this.#choices = key;
+      const groups = new Map<string, HTMLOptGroupElement>();
+      for (const [i, { label, group }] of spec.choices.entries()) {
+        if (!groups.has(group)) groups.set(group, h("optgroup", { label: group }));
+        groups.get(group)!.append(h("option", { value: i }, label));
+      }
+      this.#chooser.replaceChildren(...groups.values());
+      if (spec.color.choice === null) {
+        this.#chooser.prepend(h("option", { value: -1, disabled: true }, spec.color.label || "one colour"));
+      }
+    }
+    this.#chooser.value = String(spec.color.choice ?? -1);
+    this.#chooser.disabled = spec.choices.length === 0;
+  }
+}
