@@ -1,1 +1,67 @@
-"""The tabular embedding engine: numbers only, no web, no database."""
+"""The tabular embedding engine: numbers only, no web, no database.
+
+Names are loaded when first used, so that reading a table does not import the array library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .checkpoint import CheckpointError
+    from .columns import ColumnEncoder, ColumnSpec, Encoded, encoder_for
+    from .compile_cache import enable_compile_cache, warm_up
+    from .frames import FrameStore
+    from .model import EmbeddingModel
+    from .plan import TrainOptions
+    from .pretraining import PretrainResult, pretrain
+    from .report import Decision, EpochReport
+    from .schema import Exclusion, Schema, detect_schema
+    from .table import BadLine, ReadReport, Table, TableError, open_table, read_table
+
+__all__ = [
+    "BadLine",
+    "CheckpointError",
+    "ColumnEncoder",
+    "ColumnSpec",
+    "Decision",
+    "EmbeddingModel",
+    "Encoded",
+    "EpochReport",
+    "Exclusion",
+    "FrameStore",
+    "PretrainResult",
+    "ReadReport",
+    "Schema",
+    "Table",
+    "TableError",
+    "TrainOptions",
+    "detect_schema",
+    "enable_compile_cache",
+    "encoder_for",
+    "open_table",
+    "pretrain",
+    "read_table",
+    "warm_up",
+]
+
+_MODULES = {
+    "checkpoint": ("CheckpointError",),
+    "columns": ("ColumnEncoder", "ColumnSpec", "Encoded", "encoder_for"),
+    "compile_cache": ("enable_compile_cache", "warm_up"),
+    "frames": ("FrameStore",),
+    "model": ("EmbeddingModel",),
+    "plan": ("TrainOptions",),
+    "pretraining": ("PretrainResult", "pretrain"),
+    "report": ("Decision", "EpochReport"),
+    "schema": ("Exclusion", "Schema", "detect_schema"),
+    "table": ("BadLine", "ReadReport", "Table", "TableError", "open_table", "read_table"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

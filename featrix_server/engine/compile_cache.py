@@ -1,0 +1,85 @@
+"""Compiled programs on disk, and compiling the common ones before they are needed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from . import programs, sphere
+from .batches import ENCODE_ROWS, Layout, Rows, Shape, shape_for
+from .network import D_MODEL
+
+COMMON = tuple(
+    (shape_for(1, 1, 1, targets), batch) for targets in (1, 512) for batch in (128, 256, 512)
+)
+"""Shapes and batch sizes of most tables: up to 12 numbers, 12 categories, 2 others."""
+
+
+def enable_compile_cache(folder: Path) -> None:
+    """Keep compiled programs in ``folder``, for this process and later ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def warm_up(stop: threading.Event) -> None:
+    """Compile the programs of the common shapes, until done or ``stop`` is set.
+
+    Programs run on zeros for zero steps, so nothing but compiling takes time. Meant for an idle
+    worker: each program takes one core some seconds the first time, a fraction of one from disk.
+    """
+    for shape, batch in COMMON:
+        for warm in (_warm_encoding, _warm_training):
+            if stop.is_set():
+                return
+            warm(shape, batch)
+    if not stop.is_set():
+        _warm_sphere()
+
+
+def _start(shape: Shape) -> tuple:
+    key, constants = jax.random.key(0), Layout((), shape).constants()
+    prior = np.zeros(shape.targets, np.float32)
+    return key, constants, *programs.create(key, shape, constants, prior)
+
+
+def _weights(steps: int, batch: int) -> np.ndarray:
+    return np.zeros((steps, batch), np.float32)
+
+
+def _warm_training(shape: Shape, batch: int) -> None:
+    key, constants, net, state = _start(shape)
+    none = np.int32(0)
+    chunk = Rows.empty(shape, programs.VALIDATION_CHUNK, batch).arrays()
+    weights = _weights(programs.VALIDATION_CHUNK, batch)
+    programs.validate_chunk(net, constants, chunk, weights, none, key)
+    chunk = Rows.empty(shape, programs.CHUNK, batch).arrays()
+    rates = np.zeros(programs.CHUNK, np.float32)
+    weights = _weights(programs.CHUNK, batch)
+    programs.train_chunk(net, state, constants, chunk, weights, rates, none, key, none)
+
+
+def _warm_encoding(shape: Shape, batch: int) -> None:
+    """Encoding does not depend on the training batch; the second call of a shape is free."""
+    _, constants, net, _ = _start(shape)
+    head, _ = sphere.create_head(*_no_components())
+    for n in ENCODE_ROWS:
+        rows = Rows.empty(shape, n, unseen=True)
+        hidden = np.zeros((n, shape.columns), bool)
+        programs.place_points(head, programs.embed_rows(net, constants, rows.arrays(), hidden))
+
+
+def _no_components() -> tuple:
+    return jax.random.key(0), np.zeros((D_MODEL, 3), np.float32), np.zeros(D_MODEL, np.float32)
+
+
+def _warm_sphere() -> None:
+    head, state = sphere.create_head(*_no_components())
+    size = (sphere.GRAPH_CHUNK, sphere.GRAPH_BATCH, D_MODEL)
+    z = np.zeros(size, np.float32)
+    rates = np.zeros(sphere.GRAPH_CHUNK, np.float32)
+    sphere.graph_chunk(head, state, z, z, rates, np.int32(0))

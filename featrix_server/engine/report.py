@@ -1,0 +1,121 @@
+"""What training tells about each epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from .batches import Layout
+from .losses import total_loss
+
+Decision = Literal["continue", "pause", "stop"]
+"""What an epoch's listener wants: go on; write a checkpoint and return; finish early."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One epoch. All numbers are finite.
+
+    Attributes
+    ----------
+    epoch, total_epochs
+        1-based, counting both phases; epoch 0 is the untrained model. The total shrinks when
+        training stops early.
+    phase
+        ``"space"`` trains the embedding; then ``"sphere"`` trains the 3D head on the fixed
+        embedding of the best epoch, whose losses are repeated.
+    loss, joint_loss, marginal_loss, spread_loss
+        Mean over the epoch's training rows; ``loss`` is the exact weighted sum of the parts
+        (see ``losses.total_loss``). The ``validation_`` ones: the held-out rows, always under
+        the same hidden columns.
+    learning_rate, gradient_norm
+        Of the last step; mean over steps, before clipping.
+    duration, time_now, seconds_left
+        Seconds; unix time; estimate to the end of the last epoch.
+    steps
+        Optimiser steps of this epoch.
+    best_epoch
+        Epoch with the lowest validation loss so far.
+    columns
+        ``{name: {"marginal_loss": nats, "mutual_information_bits": bits}}`` on held-out rows:
+        the column predicted from the others, and what they tell about it.
+    sphere_loss
+        Loss of the 3D head, where it was trained.
+    """
+
+    epoch: int
+    total_epochs: int
+    phase: Literal["space", "sphere"]
+    loss: float
+    validation_loss: float
+    joint_loss: float
+    marginal_loss: float
+    spread_loss: float
+    validation_joint_loss: float
+    validation_marginal_loss: float
+    validation_spread_loss: float
+    learning_rate: float
+    gradient_norm: float
+    duration: float
+    steps: int
+    time_now: float
+    best_epoch: int
+    seconds_left: float
+    columns: dict[str, dict[str, float]] = field(default_factory=dict)
+    sphere_loss: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report, safe for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> EpochReport:
+        """Restore what :meth:`to_dict` gave."""
+        return cls(**data)
+
+
+class Tally:
+    """Sums of the compiled programs, added up over an epoch in float64."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, np.ndarray] = {}
+
+    def add(self, sums: dict[str, Any]) -> None:
+        """Add the sums of one chunk (the largest counts for gradients of columns)."""
+        for name, value in sums.items():
+            new = np.asarray(value, np.float64)
+            old = self.sums.get(name, np.zeros_like(new))
+            self.sums[name] = np.maximum(old, new) if name == "column_gradient" else old + new
+
+    def losses(self) -> dict[str, float]:
+        """``loss`` and its parts, means over rows."""
+        weight = max(float(self.sums["weight"]), 1.0)
+        parts = {name: float(self.sums[name]) / weight for name in ("joint", "marginal", "spread")}
+        return {
+            "loss": total_loss(**parts),
+            **{f"{name}_loss": value for name, value in parts.items()},
+        }
+
+    def columns(self, layout: Layout, entropy: dict[str, float]) -> dict[str, dict[str, float]]:
+        """Mean cross-entropy of each column, and the bits its entropy exceeds that by."""
+        result = {}
+        for name, at in layout.position.items():
+            count = float(self.sums["column_count"][at])
+            loss = float(self.sums["column_loss"][at]) / count if count else entropy[name]
+            bits = max(0.0, (entropy[name] - loss) / math.log(2))
+            result[name] = {"marginal_loss": loss, "mutual_information_bits": bits}
+        return result
+
+
+def column_entropy(layout: Layout, targets: np.ndarray) -> dict[str, float]:
+    """Entropy in nats of each column's target ids (n, columns)."""
+    result = {}
+    for name, at in layout.position.items():
+        ids = targets[:, at]
+        counts = np.bincount(ids[ids >= 0]) if (ids >= 0).any() else np.ones(1)
+        share = counts[counts > 0] / counts.sum()
+        result[name] = float(-(share * np.log(share)).sum())
+    return result
