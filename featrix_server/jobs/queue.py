@@ -108,11 +108,13 @@ def heartbeat(database: Database, held: Claim) -> bool:
         return _renew(session, held)
 
 
-def record_epoch(database: Database, held: Claim, report: dict[str, Any]) -> str | None:
+def record_epoch(
+    database: Database, held: Claim, report: dict[str, Any], *, framed: bool
+) -> str | None:
     """Store one epoch: its metrics, its events, the job's progress, in one transaction.
 
     An epoch that was reported before (training resumed from a checkpoint before it) replaces
-    the earlier report and its events. Epoch 0, the untrained space, has a frame but no metrics.
+    the earlier report and its events. Epoch 0, the untrained space, counts for no metrics.
 
     Parameters
     ----------
@@ -120,6 +122,8 @@ def record_epoch(database: Database, held: Claim, report: dict[str, Any]) -> str
         The database, and the claim of the worker.
     report
         ``EpochReport.to_dict()``: JSON-safe, with ``epoch`` and ``total_epochs``.
+    framed
+        Whether the epoch has a frame of the movie.
 
     Returns
     -------
@@ -134,9 +138,9 @@ def record_epoch(database: Database, held: Claim, report: dict[str, Any]) -> str
     epoch: int = report["epoch"]
     with database.write() as session:
         job = _own(session, held)
+        if epoch == 0 or session.get(MetricRow, (job.id, epoch)) is not None:
+            _forget_events(session, job, epoch)
         if epoch > 0:
-            if session.get(MetricRow, (job.id, epoch)) is not None:
-                _forget_events(session, job, epoch)
             session.merge(MetricRow(job_id=job.id, epoch=epoch, payload=report))
             add_event(session, job.session_id, "epoch", {"job_id": job.id, **report}, job.id)
             if epoch > (job.current_epoch or 0):
@@ -144,7 +148,8 @@ def record_epoch(database: Database, held: Claim, report: dict[str, Any]) -> str
                 job.attempts = 1  # progress: what went wrong before has been overcome
             job.total_epochs = report["total_epochs"]
             job.progress = min(1.0, (job.current_epoch or 0) / max(1, job.total_epochs or 1))
-        add_event(session, job.session_id, "frame", {"job_id": job.id, "epoch": epoch}, job.id)
+        if framed:
+            add_event(session, job.session_id, "frame", {"job_id": job.id, "epoch": epoch}, job.id)
         return job.requested
 
 
@@ -179,7 +184,7 @@ def settle(
         job = _own(session, held)
         if status != "paused":
             if status == "done":
-                job.progress = 1.0
+                job.progress, job.total_epochs = 1.0, job.current_epoch
                 for key, value in (outcome or {}).items():
                     setattr(session.get_one(SessionRow, job.session_id), key, value)
             _finish(session, job, status, error)

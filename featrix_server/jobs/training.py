@@ -56,7 +56,11 @@ def train(settings: Settings, database: Database, held: queue.Claim) -> str:
     folder = Store(settings).folder(row.id)
 
     def on_epoch(report: engine.EpochReport) -> engine.Decision:
-        return _DECISIONS[queue.record_epoch(database, held, report.to_dict())]
+        framed = engine.FrameStore(folder).epochs[-1:] == [report.epoch]
+        requested = queue.record_epoch(database, held, report.to_dict(), framed=framed)
+        if requested == "stop" and report.phase == "sphere":
+            return "continue"  # it is finishing already, and a few steps make no good sphere
+        return _DECISIONS[requested]
 
     result = engine.pretrain(
         engine.open_table(folder / DATA_FILE),

@@ -47,8 +47,11 @@ def events_of(database: Database, name: str = "m") -> list[tuple[str, dict[str, 
         return [(row.kind, row.payload) for row in session.scalars(query)]
 
 
-def report(epoch: int, loss: float = 1.0) -> dict[str, Any]:
-    return {"epoch": epoch, "total_epochs": 4, "phase": "space", "loss": loss}
+def store(
+    database: Database, held: queue.Claim, epoch: int, loss: float = 1.0, framed: bool = True
+) -> str | None:
+    report = {"epoch": epoch, "total_epochs": 4, "phase": "space", "loss": loss}
+    return queue.record_epoch(database, held, report, framed=framed)
 
 
 def take(database: Database, owner: str | None = None) -> queue.Claim:
@@ -105,7 +108,7 @@ def test_a_lost_lease_shuts_the_old_worker_out(database: Database) -> None:
     assert fresh.job_id == slow.job_id
     assert not queue.heartbeat(database, slow)
     with pytest.raises(queue.LeaseLostError):
-        queue.record_epoch(database, slow, report(1))
+        store(database, slow, 1)
     with pytest.raises(queue.LeaseLostError):
         queue.settle(database, slow, "done")
     assert queue.heartbeat(database, fresh)
@@ -124,16 +127,16 @@ def test_a_dead_workers_job_is_free_at_once_and_a_live_ones_is_not(database: Dat
 def test_an_epoch_is_stored_whole_and_once(database: Database) -> None:
     add_job(database)
     held = take(database)
-    for epoch in range(3):
-        queue.record_epoch(database, held, report(epoch, loss=1.0))
-    queue.record_epoch(database, held, report(2, loss=0.5))
+    for epoch in (0, 0, 1, 2):
+        store(database, held, epoch, framed=epoch != 1)
+    store(database, held, 2, loss=0.5)
     with database.read() as session:
         rows = session.scalars(select(MetricRow).order_by(MetricRow.epoch)).all()
     assert [(row.epoch, row.payload["loss"]) for row in rows] == [(1, 1.0), (2, 0.5)]
     events = events_of(database)
     epochs = [payload["epoch"] for kind, payload in events if kind == "epoch"]
     frames = [payload["epoch"] for kind, payload in events if kind == "frame"]
-    assert (epochs, frames) == ([1, 2], [0, 1, 2])
+    assert (epochs, frames) == ([1, 2], [0, 2])
     job = job_of(database)
     assert (job.current_epoch, job.total_epochs, job.progress) == (2, 4, 0.5)
 
@@ -177,11 +180,11 @@ def test_progress_clears_the_count_of_dead_workers_and_repeating_does_not(
     add_job(database)
     for epoch in range(1, 2 * queue.MAX_ATTEMPTS):
         held = take(database, dead_owner())
-        queue.record_epoch(database, held, report(epoch))
+        store(database, held, epoch)
         queue.release_dead(database)
     for _ in range(queue.MAX_ATTEMPTS - 1):
         held = take(database, dead_owner())
-        queue.record_epoch(database, held, report(2 * queue.MAX_ATTEMPTS - 1))
+        store(database, held, 2 * queue.MAX_ATTEMPTS - 1)
         queue.release_dead(database)
     assert queue.claim(database, queue.owner_name()) is None
     assert job_of(database).status == "failed"
@@ -200,7 +203,7 @@ def test_pause_is_asked_of_a_running_job_and_kept_when_it_rests(database: Databa
     held = take(database)
     job = queue.control(database, "m", "pause")
     assert (job.status, job.requested) == ("running", "pause")
-    assert queue.record_epoch(database, held, report(1)) == "pause"
+    assert store(database, held, 1) == "pause"
     queue.settle(database, held, "paused")
     job = job_of(database)
     assert (job.status, job.requested) == ("paused", None)
@@ -215,7 +218,7 @@ def test_a_pause_taken_back_in_time_only_costs_the_place(database: Database) -> 
     add_job(database)
     held = take(database)
     queue.control(database, "m", "pause")
-    assert queue.record_epoch(database, held, report(1)) == "pause"
+    assert store(database, held, 1) == "pause"
     queue.control(database, "m", "resume")
     queue.settle(database, held, "paused")
     assert job_of(database).status == "queued"
@@ -225,7 +228,7 @@ def test_cancel_ends_a_running_job_and_a_resting_one(database: Database) -> None
     add_job(database)
     held = take(database)
     queue.control(database, "m", "cancel")
-    assert queue.record_epoch(database, held, report(1)) == "cancel"
+    assert store(database, held, 1) == "cancel"
     queue.settle(database, held, "paused")
     assert (job_of(database).status, session_of(database).status) == ("cancelled", "cancelled")
 
@@ -238,12 +241,12 @@ def test_cancel_ends_a_running_job_and_a_resting_one(database: Database) -> None
 def test_stop_at_rest_goes_back_to_a_worker_to_finish_the_model(database: Database) -> None:
     add_job(database)
     held = take(database)
-    queue.record_epoch(database, held, report(1))
+    store(database, held, 1)
     queue.control(database, "m", "pause")
     queue.settle(database, held, "paused")
     job = queue.control(database, "m", "stop")
     assert (job.status, job.requested) == ("queued", "stop")
-    assert queue.record_epoch(database, take(database), report(2)) == "stop"
+    assert store(database, take(database), 2) == "stop"
 
 
 def test_stop_before_the_first_epoch_leaves_nothing_to_finish(database: Database) -> None:
