@@ -1,10 +1,10 @@
-"""How client objects look in a notebook: HTML for the page, one line of text for everything else.
+"""How client objects look in a notebook: HTML for the page, beside the text of their ``repr``.
 
-The displays are registered on the shell's formatters when the extension is loaded, so the client
-itself stays free of any notebook code. A display never raises, never starts a server and waits
-at most `PATIENCE` seconds for one: what has not arrived by then is left out. All text that came
-from data or a server is escaped. Colours come from JupyterLab's theme variables or from the
-text colour of the page, so light and dark themes both work.
+The displays are registered on the shell's HTML formatter when the extension is loaded, so the
+client itself stays free of any notebook code. A display never raises, never starts a server and
+waits at most `PATIENCE` seconds for an answer: what has not arrived by then is left out. All text
+that came from data or a server is escaped. Colours come from JupyterLab's theme variables or from
+the text colour of the page, so light and dark themes both work.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from __future__ import annotations
 import base64
 import io
 import math
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from featrix_client.state import training_state
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -53,23 +57,18 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
     callable
         Takes them away again and puts back the formatters that were there before.
     """
-    import featrix_client
+    from featrix_client import FeatrixSphere, FoundationalModel
 
     display_formatter = shell.display_formatter
     assert display_formatter is not None  # every shell makes one
-    formatters = display_formatter.formatters
-    before: list[tuple[Any, type, Any]] = []
-    for cls, html, text in (
-        (featrix_client.FeatrixSphere, sphere_html, sphere_text),
-        (featrix_client.FoundationalModel, model_html, model_text),
-    ):
-        for mime, make in (("text/html", html), ("text/plain", _pretty(text))):
-            formatter = formatters[mime]
-            before.append((formatter, cls, formatter.pop(cls, _ABSENT)))
-            formatter.for_type(cls, make)
+    formatter = display_formatter.formatters["text/html"]
+    before = {}
+    for cls, html in ((FeatrixSphere, sphere_html), (FoundationalModel, model_html)):
+        before[cls] = formatter.pop(cls, _ABSENT)
+        formatter.for_type(cls, html)
 
     def restore() -> None:
-        for formatter, cls, old in before:
+        for cls, old in before.items():
             formatter.pop(cls, None)
             if old is not _ABSENT:
                 formatter.for_type(cls, old)
@@ -77,19 +76,17 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
     return restore
 
 
-def _pretty(text: Callable[[Any], str]) -> Callable[[Any, Any, bool], None]:
-    """`text` in the form IPython's plain text formatter calls."""
-    return lambda value, printer, cycle: printer.text(text(value))
-
-
-def server_of(client: Any) -> str:
-    """The address a client talks to, as text; empty when it does not say."""
-    for holder, name in ((client, "api_url"), (client, "base_url"), (client, "_transport")):
-        found = getattr(holder, name, None)
-        found = getattr(found, "base_url", found)
-        if isinstance(found, str) and found:
-            return found
-    return ""
+def answers(client: Any) -> bool:
+    """Whether asking is safe: a question to an embedded server that is gone would start it."""
+    transport: Any = getattr(client, "_transport", None)
+    if not getattr(transport, "is_local", False):
+        return True
+    address = urlsplit(transport.url)
+    try:
+        socket.create_connection((address.hostname, address.port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
 
 
 def fetch(*calls: Callable[[], Any], patience: float = PATIENCE) -> list[Any]:
@@ -125,21 +122,16 @@ def fetch(*calls: Callable[[], Any], patience: float = PATIENCE) -> list[Any]:
 # FeatrixSphere
 
 
-def sphere_text(client: Any) -> str:
-    """One line: which server the client talks to."""
-    return f"FeatrixSphere({server_of(client) or 'not connected'})"
-
-
 def sphere_html(client: Any) -> str:
     """Which server the client talks to, and whether it answers."""
-    (health,) = fetch(client.health_check)
+    (health,) = fetch(client.health_check) if answers(client) else [None]
     if isinstance(health, dict):
         said = str(health.get("status", "unknown"))
         state = _state("done" if said in ("ok", "healthy") else "error", said)
     else:
-        health, state = {}, _state("error", f"no answer within {PATIENCE:g} s")
+        health, state = {}, _state("error", "does not answer")
     facts = [
-        ("server", server_of(client)),
+        ("server", getattr(client, "url", None)),
         ("version", health.get("version")),
         ("compute cluster", health.get("compute_cluster")),
     ]
@@ -149,36 +141,24 @@ def sphere_html(client: Any) -> str:
 # FoundationalModel
 
 
-def model_text(model: Any) -> str:
-    """One line: name, status, and how far training came."""
-    parts = [str(model.status)]
-    if model.epochs:
-        parts.append(f"{model.epochs} epochs")
-    if model.final_loss is not None:
-        parts.append(f"loss {_number(model.final_loss)}")
-    if model.dimensions:
-        parts.append(f"{model.dimensions} dimensions")
-    return f"FoundationalModel({model.id!r}: {', '.join(parts)})"
-
-
 def model_html(model: Any) -> str:
     """Status, loss curve, columns and, once trained, a small picture of the sphere."""
-    if model.status == "training":
+    asked = [model.get_training_metrics, model.get_sphere_preview]
+    if not answers(model):
+        asked = []
+    elif model.status == "training":
+        asked = asked[:1]
         fetch(model.refresh)
-    done = model.status == "done"
-    metrics, preview = fetch(
-        model.get_training_metrics, model.get_sphere_preview if done else lambda: None
-    )
+    metrics, preview, *_ = [*fetch(*asked), None, None]
     data = metrics.get("data", {}) if isinstance(metrics, dict) else {}
     title = escape(str(model.name or model.id))
-    error = getattr(model, "error_message", None) if model.status == "error" else None
     facts = [
         ("id", model.id if model.name and model.name != model.id else None),
         ("epochs", model.epochs or len(data.get("epochs") or []) or None),
         ("loss", None if model.final_loss is None else _number(model.final_loss)),
         ("dimensions", model.dimensions),
         ("created", model.created_at),
-        ("error", error),
+        ("error", training_state(model.raw).error if model.status == "error" else None),
     ]
     words = f'<div style="flex:1 1 280px"><b>{title}</b> {_state(model.status, model.status)}'
     words += f"{_facts(facts)}{_chips(model.columns or [])}</div>"

@@ -70,7 +70,7 @@ class NotebookHelper:
         Parameters
         ----------
         fm
-            A model that is done.
+            The model; while it trains, its newest sample of rows is shown.
         sample_size
             At most so many rows, drawn at random with a fixed seed; at least 1.
         interactive
@@ -89,7 +89,8 @@ class NotebookHelper:
         Raises
         ------
         ValueError
-            For a column the table does not have, or a `sample_size` below 1.
+            For a column the table does not have, a `sample_size` below 1, or a model that has no
+            points yet.
         """
         from .figures.embedding import embedding_space_3d
 

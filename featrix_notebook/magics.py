@@ -156,7 +156,9 @@ class FeatrixMagic:
         if client is None:
             # Asking for the status must not start a server.
             return {"status": "not connected", "hint": "%featrix connect"}
-        return {"server": display.server_of(client), **client.health_check()}
+        if not display.answers(client):
+            return {"server": client.url, "status": "not running", "hint": "%featrix connect"}
+        return {"server": client.url, **client.health_check()}
 
     def _connect(self, asked: argparse.Namespace) -> Any:
         from featrix_client import FeatrixSphere

@@ -14,11 +14,13 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette ("Color Universal Design", 2008) without its yellow, which is too faint
-# on white. Shapes repeat on another beat than colours, so colour never has to tell alone.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5B5B5B")
+from ..coding import CATEGORY_COLORS
+
+# The widgets' palette, so that a still figure matches what turns on the page. Shapes repeat on
+# another beat than colours: colour never has to tell alone.
+COLORS = CATEGORY_COLORS[:-1]  # the last is for "other"
 MARKERS = (("o", "circle"), ("D", "diamond"), ("s", "square"), ("P", "cross"))  # matplotlib, plotly
-TRAIN, VALIDATION, RATE = COLORS[0], COLORS[1], COLORS[6]
+TRAIN, VALIDATION, RATE = COLORS[0], COLORS[1], "#5B5B5B"
 MISSING = "#9E9E9E"
 
 _COMMON: dict[str, Any] = {

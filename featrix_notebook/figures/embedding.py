@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
+from matplotlib.colors import LinearSegmentedColormap
 
+from ..coding import NUMBER_COLORS, text
+from ..frames import Points, read_points
 from .base import COLORS, MARKERS, MISSING, FeatrixFigure, new_figure, note, shown, style
 
 TOP = 12
-OTHER, NULL = "other", "missing"
 HOVER_COLUMNS = 10
 PIXELS_PER_INCH = 100
-_OWN = ("x", "y", "z")
+SCALE = LinearSegmentedColormap.from_list("featrix", NUMBER_COLORS)
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,16 @@ def embedding_space_3d(
     """See `NotebookHelper.embedding_space_3d`."""
     if sample_size < 1:
         raise ValueError(f"sample_size must be at least 1, not {sample_size}.")
-    points, about = projected(fm)
+    points = read_points(fm)
     total = len(points)
+    if not total:
+        raise ValueError("There are no points yet: wait until the first epoch is finished.")
     if total > sample_size:
         # Rows come in the order of the table, which is often sorted: the first ones mislead.
-        points = points.sample(sample_size, random_state=0).reset_index(drop=True)
-    coloring = color(points, color_by, about)
-    title = shown(fm.name or fm.id, 60)
+        chosen = np.sort(np.random.default_rng(0).choice(total, sample_size, replace=False))
+        points = _take(points, chosen)
+    coloring = color(points, color_by)
+    title = shown(points.title, 60)
     alt = f"{len(points):,} of {total:,} rows of {title} on a sphere, {coloring.in_words()}."
 
     def still() -> FeatrixFigure:
@@ -97,14 +102,17 @@ def embedding_space_3d(
     return figure
 
 
-def projected(fm: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All rows of a model with their places on the sphere, and the facts about them."""
-    frame: pd.DataFrame = fm.projections_frame()
-    about: dict[str, Any] = frame.attrs.get("featrix") or {}
-    return frame.reset_index(drop=True), about
+def _take(points: Points, chosen: npt.NDArray[np.int64]) -> Points:
+    return replace(
+        points,
+        xyz=points.xyz[chosen],
+        row_ids=points.row_ids[chosen],
+        rows=points.rows.iloc[chosen],
+        clusters={k: labels[chosen] for k, labels in points.clusters.items()},
+    )
 
 
-def color(points: pd.DataFrame, color_by: str | None, about: dict[str, Any]) -> Coloring:
+def color(points: Points, color_by: str | None) -> Coloring:
     """Decide how to colour: a scale for numbers and times, else at most 12 groups and the rest.
 
     Raises
@@ -112,27 +120,28 @@ def color(points: pd.DataFrame, color_by: str | None, about: dict[str, Any]) -> 
     ValueError
         For a column that is not in the model's table.
     """
-    columns = [c for c in points.columns if c not in _OWN and not str(c).startswith("__featrix")]
-    best = f"cluster_{about.get('best_k')}"
-    if color_by is None and best not in points.columns:
-        everyone = np.ones(len(points), dtype=bool)
-        return Coloring("nothing", [Group("rows", everyone, COLORS[0], MARKERS[0])])
-    if color_by is not None and color_by not in columns:
-        known = ", ".join(str(c) for c in columns if not str(c).startswith("cluster_"))
+    if color_by is None:
+        if points.best_k is None:
+            everyone = np.ones(len(points), dtype=bool)
+            return Coloring("nothing", [Group("rows", everyone, COLORS[0], MARKERS[0])])
+        labels = points.clusters[points.best_k]
+        return _groups("cluster", pd.Series(labels.astype(str)))
+    if color_by not in points.rows.columns:
+        known = ", ".join(str(column) for column in points.rows.columns)
         raise ValueError(f"There is no column {color_by!r} to colour by. The columns are: {known}.")
-    column = points[best if color_by is None else color_by]
-    kinds: dict[str, str] = about.get("column_types") or {}
-    numbers = _as_numbers(column) if kinds.get(str(color_by)) != "set" else None
-    if color_by is None or numbers is None:
-        return _groups("cluster" if color_by is None else str(color_by), column)
+    column = points.rows[color_by]
+    numbers = None if points.column_types.get(color_by) == "set" else _as_numbers(column)
+    if numbers is None:
+        return _groups(color_by, column)
     known_numbers = numbers[np.isfinite(numbers)]
     # One outlier must not push all other points into one colour.
     limits = np.quantile(known_numbers, (0.01, 0.99)) if known_numbers.size else (0.0, 1.0)
     numbers[~np.isfinite(numbers)] = np.nan
-    return Coloring(str(color_by), [], numbers, (float(limits[0]), float(limits[1])))
+    return Coloring(color_by, [], numbers, (float(limits[0]), float(limits[1])))
 
 
 def _as_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64] | None:
+    """Numbers as they are, times as years; None for anything else."""
     if pd.api.types.is_datetime64_any_dtype(column):
         column = column.dt.year + (column.dt.day_of_year - 1) / 366
     elif pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
@@ -142,10 +151,9 @@ def _as_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64] | None:
 
 def _groups(title: str, column: pd.Series[Any]) -> Coloring:
     missing = column.isna().to_numpy()
-    texts = column.astype(str).to_numpy(dtype=object)
-    names, counts = np.unique(texts[~missing].astype(str), return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    top = [str(name) for name in names[order[:TOP]]]
+    texts = np.array([text(value) for value in column], dtype=object)
+    counts = pd.Series(texts[~missing]).value_counts()
+    top = counts.index[:TOP]
     groups = [
         Group(
             shown(name),
@@ -155,30 +163,30 @@ def _groups(title: str, column: pd.Series[Any]) -> Coloring:
         )
         for place, name in enumerate(top)
     ]
-    if len(names) > TOP:
-        rest = ~missing & ~np.isin(texts.astype(str), top)
-        groups.append(Group(f"{OTHER} ({len(names) - TOP} more)", rest, "#BDBDBD", MARKERS[0]))
+    if len(counts) > TOP:
+        rest = ~missing & ~np.isin(texts.astype(str), top.to_numpy(dtype=str))
+        groups.append(Group(f"other ({len(counts) - TOP} more)", rest, "#BDBDBD", MARKERS[0]))
     if missing.any():
-        groups.append(Group(NULL, missing, MISSING, ("x", "x")))
+        groups.append(Group("missing", missing, MISSING, ("x", "x")))
     return Coloring(title, groups)
 
 
 def _matplotlib(
-    points: pd.DataFrame, coloring: Coloring, title: str, alt: str, figsize: Sequence[float]
+    points: Points, coloring: Coloring, title: str, alt: str, figsize: Sequence[float]
 ) -> FeatrixFigure:
     with style("notebook"):
         figure = new_figure([side / PIXELS_PER_INCH for side in figsize])
         axes: Any = figure.add_subplot(projection="3d")
-        xyz = points[list(_OWN)].to_numpy(dtype=np.float64)
+        xyz = points.xyz
         size = float(np.clip(30_000 / max(len(points), 1), 4, 40))
         _draw_globe(axes)
         if coloring.values is not None:
             known = np.isfinite(coloring.values)
             if not known.all():
-                axes.scatter(*xyz[~known].T, s=size, color=MISSING, marker="x", label=NULL)
+                axes.scatter(*xyz[~known].T, s=size, color=MISSING, marker="x", label="missing")
             low, high = coloring.limits
             drawn = axes.scatter(
-                *xyz[known].T, s=size, c=coloring.values[known], cmap="viridis", vmin=low, vmax=high
+                *xyz[known].T, s=size, c=coloring.values[known], cmap=SCALE, vmin=low, vmax=high
             )
             figure.colorbar(drawn, ax=axes, label=shown(coloring.title), shrink=0.7, extend="both")
         for group in coloring.groups:
@@ -190,7 +198,7 @@ def _matplotlib(
                 label=group.label,
             )
         if len(coloring.groups) > 1:
-            figure.legend(title=shown(coloring.title), loc="outside center right")
+            figure.legend(title=shown(coloring.title), loc="outside right center")
         axes.set_title(title)
         figure.alt = alt
         return figure
@@ -206,16 +214,16 @@ def _draw_globe(axes: Any) -> None:
     for angle in np.arange(0, np.pi, np.pi / 3):
         side = np.cos(turn)
         axes.plot(side * np.cos(angle), side * np.sin(angle), np.sin(turn), **line)
-    axes.set_box_aspect((1, 1, 1), zoom=1.25)
+    axes.set_box_aspect((1, 1, 1), zoom=1.4)
     axes.set_axis_off()
 
 
 def _plotly(
-    points: pd.DataFrame, coloring: Coloring, title: str, figsize: Sequence[float]
+    points: Points, coloring: Coloring, title: str, figsize: Sequence[float]
 ) -> EmbeddingFigure:
     figure = EmbeddingFigure()
-    hover = _hover_texts(points)
-    xyz = points[list(_OWN)].to_numpy(dtype=np.float32)
+    hover = _hover_texts(points.rows)
+    xyz = points.xyz
 
     def add(name: str, where: npt.NDArray[np.bool_], marker: dict[str, Any]) -> None:
         x, y, z = xyz[where].T
@@ -235,14 +243,14 @@ def _plotly(
         low, high = coloring.limits
         scale = {
             "color": coloring.values[known],
-            "colorscale": "Viridis",
+            "colorscale": list(NUMBER_COLORS),
             "cmin": low,
             "cmax": high,
             "colorbar": {"title": escape(shown(coloring.title))},
         }
         add(coloring.title, known, scale)
         if not known.all():
-            add(NULL, ~known, {"color": MISSING, "symbol": "x"})
+            add("missing", ~known, {"color": MISSING, "symbol": "x"})
     for group in coloring.groups:
         add(group.label, group.where, {"color": group.color, "symbol": group.marker[1]})
     hidden = {"visible": False, "range": [-1.05, 1.05]}
@@ -259,27 +267,21 @@ def _plotly(
     return figure
 
 
-def _hover_texts(points: pd.DataFrame) -> npt.NDArray[np.object_]:
+def _hover_texts(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
     """A few lines for each row; plotly reads them as HTML, so all of it is escaped."""
-    columns = [
-        c
-        for c in points.columns
-        if c not in _OWN and not str(c).startswith(("__featrix", "cluster_"))
-    ][:HOVER_COLUMNS]
-    rows = points[columns].astype(object).itertuples(index=False, name=None)
-    names = [escape(shown(c)) for c in columns]
+    columns = rows.columns[:HOVER_COLUMNS]
+    names = [escape(shown(column)) for column in columns]
+    known = rows[columns].notna().to_numpy()
+    values = rows[columns].astype(object).itertuples(index=False, name=None)
     texts = [
         "<br>".join(
-            f"{n}: {escape(shown(v, 60))}" for n, v in zip(names, row, strict=True) if not _null(v)
+            f"{name}: {escape(text(value))}"
+            for name, value, there in zip(names, row, mask, strict=True)
+            if there
         )
-        for row in rows
+        for row, mask in zip(values, known, strict=True)
     ]
     return np.array(texts, dtype=object)
-
-
-def _null(value: Any) -> bool:
-    missing = pd.isna(value)  # an array for a list
-    return isinstance(missing, bool | np.bool_) and bool(missing)
 
 
 def draw_coverage(axes: Any, fm: Any, columns: int = 48, rows: int = 24) -> str:
@@ -297,23 +299,23 @@ def draw_coverage(axes: Any, fm: Any, columns: int = 48, rows: int = 24) -> str:
         title="Coverage of the sphere", xlabel="longitude (degrees)", ylabel="sine of latitude"
     )
     axes.grid(visible=False)
-    if fm.status != "done":
-        text = "The sphere comes with the finished model."
-        note(axes, text)
-        return text
-    points, _ = projected(fm)
-    longitude = np.degrees(np.arctan2(points["y"], points["x"]))
+    points = read_points(fm)
+    if not len(points):
+        note(axes, "The first points come with the first epoch.")
+        return "There are no points yet."
+    x, y, z = points.xyz.T
+    longitude = np.degrees(np.arctan2(y, x))
     counts, xs, ys = np.histogram2d(
         longitude,
-        np.clip(points["z"], -1, 1),
+        np.clip(z, -1, 1),
         bins=(columns, rows),
         range=((-180, 180), (-1, 1)),
     )
     cells = columns * rows
     covered = np.count_nonzero(counts) / cells
     even = 1 - (1 - 1 / cells) ** len(points)
-    drawn = axes.pcolormesh(xs, ys, np.where(counts > 0, counts, np.nan).T, cmap="viridis")
+    drawn = axes.pcolormesh(xs, ys, np.where(counts > 0, counts, np.nan).T, cmap=SCALE)
     axes.figure.colorbar(drawn, ax=axes, label="rows in a cell")
-    text = f"{covered:.0%} of the sphere is covered; rows scattered evenly would cover {even:.0%}."
-    axes.set_title(f"Coverage of the sphere\n{text}", fontsize="medium")
-    return text
+    said = f"{covered:.0%} of the sphere is covered; rows scattered evenly would cover {even:.0%}."
+    axes.set_title(f"Coverage of the sphere\n{said}", fontsize="medium")
+    return said
