@@ -198,7 +198,7 @@ class FeatrixSphere:
         featrix_notebook.helper.NotebookHelper
         """
         # The one call upward, by name: the client must work without the notebook parts.
-        return importlib.import_module("featrix_notebook.helper").NotebookHelper(self)
+        return importlib.import_module("featrix_notebook.helper").NotebookHelper()
 
     def set_compute_cluster(self, name: str | None) -> None:
         """Run later jobs on another cluster; None goes back to the server's own choice.
