@@ -159,8 +159,9 @@ def existing_file(data_file: str | os.PathLike[str]) -> Path:
             field="data_file",
         )
     path = Path(os.fspath(data_file)).expanduser().absolute()
-    if path.is_dir():
-        raise FeatrixInputError(f"{path} is a folder, not a data file.", field="data_file")
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device"
+        raise FeatrixInputError(f"{path} is {what}, not a data file.", field="data_file")
     if not path.exists():
         raise FeatrixInputError(
             f"There is no file {path}.", hint=_near_names(path), field="data_file"

@@ -82,10 +82,9 @@ def plain_frame(df: pd.DataFrame) -> pd.DataFrame:
             field="df",
         )
     names = _column_names(df)
-    columns = [_plain_column(df.iloc[:, place]) for place in range(len(names))]
-    plain = pd.concat([column.reset_index(drop=True) for column in columns], axis=1)
-    plain.columns = pd.Index(names)
-    return plain
+    rows = df.reset_index(drop=True)
+    columns = [_plain_column(rows.iloc[:, place]) for place in range(len(names))]
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=rows.index)
 
 
 def _column_names(df: pd.DataFrame) -> list[str]:

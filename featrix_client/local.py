@@ -92,14 +92,14 @@ def ensure_server() -> LocalServer:
         If the server is not installed, or does not start; the message ends with its log.
     """
     folder = data_folder().absolute()
-    server = _read_server(folder)
-    if server and server.version == version() and _answers(server):
-        return server
     try:
+        server = _read_server(folder)
+        if server and server.version == version() and _answers(server):
+            return server
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _lock(folder / "start.lock"):
             return _reuse(folder) or _start(folder)
-    except PermissionError as error:
+    except OSError as error:
         raise FeatrixLocalServerError(
             f"The folder of the embedded server cannot be used: {error}.",
             hint="Set FEATRIX_HOME to a folder of yours, or pass api_url to use another server.",

@@ -52,7 +52,7 @@ def _clean_rare(value: Any) -> Any:
         return None if text == "NaT" else text
     if kind == "timedelta64":
         text = str(value)
-        return None if text == "NaT" else value / type(value)(1, "s")
+        return None if text == "NaT" else float(value / type(value)(1, "s"))
     if kind == "Period":
         return value.start_time.isoformat()
     if hasattr(value, "tolist"):  # NumPy scalars and arrays, pandas Series and Index
@@ -77,8 +77,8 @@ def clean_records(records: Mapping[str, Any] | Iterable[Any] | pd.DataFrame) -> 
     FeatrixInputError
         If something in it is not a record; the message names the place.
     """
-    if isinstance(records, Mapping):
-        return [clean(records)]
+    if _is_row(records):
+        return [clean(dict(records.items()))]
     if _is_frame(records):
         from featrix_client.frames import plain_frame
 
@@ -90,15 +90,18 @@ def clean_records(records: Mapping[str, Any] | Iterable[Any] | pd.DataFrame) -> 
         )
     rows = []
     for place, row in enumerate(records):
-        if type(row).__name__ == "Series":  # what DataFrame.iloc[i] gives
-            row = row.to_dict()
-        if not isinstance(row, Mapping):
+        if not _is_row(row):
             raise FeatrixInputError(
                 f"Record {place} is {_named(row)}, not a dict of column names and values.",
                 field="records",
             )
-        rows.append(clean(row))
+        rows.append(clean(dict(row.items())))
     return rows
+
+
+def _is_row(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    # A Series is what DataFrame.iloc[i] and .iterrows() give.
+    return isinstance(value, Mapping) or type(value).__name__ == "Series"
 
 
 def _is_frame(value: Any) -> TypeGuard[pd.DataFrame]:

@@ -251,10 +251,6 @@ class Transport:
                 return body
             raise
 
-    def close(self) -> None:
-        """Close idle connections; the next request opens new ones."""
-        self._session.close()
-
     # ---------------------------------------------------------------- details
 
     def _send(
