@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from importlib import import_module
 
 from featrix_server import engine
 from featrix_server.db import Database, is_disk_full, open_database
@@ -54,6 +55,7 @@ def run_next(settings: Settings, database: Database | None = None) -> bool:
     held = queue.claim(database, queue.owner_name())
     if held is None:
         return False
+    engine.enable_compile_cache(settings.data_dir / "compile-cache")
     _run(settings, database, held)
     return True
 
@@ -131,6 +133,7 @@ class _Warmer:
     @staticmethod
     def _warm(stop: threading.Event) -> None:
         try:
+            import_module("featrix_server.engine.pretraining")  # about two seconds, once
             engine.warm_up(stop)
         except Exception:
             logger.exception("warming up failed; the first training will compile by itself")

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from featrix_server.process import ServerRecord, find_running, read_record
+from featrix_server.process import ServerRecord, find_running, read_record, stop
 
 _REPOSITORY = Path(__file__).parents[2]
 _MARK = "FEATRIX_TEST_MARK"
@@ -109,7 +109,7 @@ def _host(data_dir: Path, compile_cache: Path) -> Iterator[Host]:
     (data_dir / "compile-cache").symlink_to(compile_cache)
     host = Host(data_dir)
     yield host
-    host.run("stop")
+    stop(data_dir)
     deadline = time.monotonic() + 5
     while (left := host.processes()) and time.monotonic() < deadline:
         time.sleep(0.05)
