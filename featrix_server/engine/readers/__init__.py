@@ -1,0 +1,1 @@
+"""Reading files of any common format into one canonical Parquet file, out of core."""

@@ -1,0 +1,28 @@
+"""DuckDB as it is used here: two threads, bounded memory, no network, order kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+MEMORY_LIMIT = "1GB"
+
+
+def connect(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database that spills into `folder`."""
+    return duckdb.connect(
+        config={
+            "threads": 2,
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(folder / "spill"),
+            "preserve_insertion_order": True,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+    )
+
+
+def quoted(text: str | Path) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + str(text).replace("'", "''") + "'"

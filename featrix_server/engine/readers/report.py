@@ -1,0 +1,82 @@
+"""What reading tells: the report of a good read, the error of a bad one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+KEPT_BAD_LINES = 100
+"""Bad lines kept with their text; `ReadReport.bad_line_count` counts all."""
+
+
+class TableError(ValueError):
+    """The caller's data cannot be used; says why, where, and what to do about it.
+
+    Attributes
+    ----------
+    code : str
+        Short stable word for the kind of fault, such as ``"empty"``.
+    hint : str or None
+        What to do.
+    field : str or None
+        The column or argument at fault.
+    """
+
+    def __init__(
+        self, message: str, *, code: str, hint: str | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+        self.field = field
+
+    def __str__(self) -> str:
+        message = str(self.args[0]).rstrip(".")
+        return f"{message}. {self.hint}." if self.hint else f"{message}."
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """One line that was left out: its number (from 1), why, and how it begins."""
+
+    line: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """How a file was read.
+
+    Attributes
+    ----------
+    format : "csv", "parquet", "json" or "jsonl"
+    encoding : str
+        As found; text is always converted to UTF-8.
+    delimiter : str or None
+        Of delimited text.
+    rows : int
+        Rows kept.
+    bad_lines : tuple of BadLine
+        The first 100 lines left out; ``bad_line_count`` counts all.
+    notes : tuple of str
+        What else was decided or changed, in words.
+    """
+
+    format: str
+    encoding: str
+    delimiter: str | None
+    rows: int
+    bad_lines: tuple[BadLine, ...] = ()
+    bad_line_count: int = 0
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report, safe for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """Restore what `to_dict` gave."""
+        bad_lines = tuple(BadLine(**line) for line in data["bad_lines"])
+        return cls(**{**data, "bad_lines": bad_lines, "notes": tuple(data["notes"])})
