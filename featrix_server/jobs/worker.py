@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -102,10 +103,10 @@ def explain(error: Exception) -> str:
         )
     if is_disk_full(error):
         return f"The disk is full ({text}). Free some space, then create the model again."
-    if isinstance(error, engine.TableError):
-        return f"{text} {error.hint}" if error.hint else text
-    if isinstance(error, UnknownJobError):
-        return text
+    if isinstance(error, engine.TableError | UnknownJobError):
+        return text  # says what to do by itself
+    if isinstance(error, engine.CheckpointError):
+        return f"The training cannot go on: {text}. Create the model again."
     return (
         f"The training failed with an unexpected error: {type(error).__name__}: {text}. "
         "`featrix-server logs` shows the details."
@@ -117,26 +118,26 @@ class _Warmer:
 
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._finished = False
 
     def start(self) -> None:
+        """Begin, or take up again what a job has interrupted; does nothing once all is warm."""
+        if self._finished:
+            return
         self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=self._warm, args=(self._stop,), name="warm-up", daemon=True
-        )
-        self._thread.start()
+        threading.Thread(target=self._warm, args=(self._stop,), name="warm-up", daemon=True).start()
 
     def stop(self) -> None:
         """Ask it to end after the program at hand; does not wait for that."""
         self._stop.set()
 
-    @staticmethod
-    def _warm(stop: threading.Event) -> None:
+    def _warm(self, stop: threading.Event) -> None:
         try:
             import_module("featrix_server.engine.pretraining")  # about two seconds, once
             engine.warm_up(stop)
         except Exception:
             logger.exception("warming up failed; the first training will compile by itself")
+        self._finished = not stop.is_set()
 
 
 def work(settings: Settings) -> None:
@@ -165,6 +166,7 @@ def _leave_with_server() -> None:
 def main() -> None:
     """Run as a child of the server."""
     settings = Settings.model_validate_json(sys.stdin.buffer.readline())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is meant for the server
     threading.Thread(target=_leave_with_server, name="parent-watch", daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     logging.getLogger("alembic").setLevel(logging.WARNING)
