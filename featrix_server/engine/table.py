@@ -73,6 +73,13 @@ class Table:
         with self._file() as file:
             return file.read(columns=[name], use_threads=False).column(0)
 
+    def null_count(self, name: str) -> int:
+        """Return how many values of a column are null, from the file's footer."""
+        place = self._place(name)
+        groups = range(self._metadata.num_row_groups)
+        chunks = (self._metadata.row_group(group).column(place) for group in groups)
+        return sum(chunk.statistics.null_count for chunk in chunks)
+
     def take(
         self, indices: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None
     ) -> pa.Table:
