@@ -163,12 +163,14 @@ def _code_numbers(numbers: NDArray[np.float64], *, dates: bool) -> Coding:
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:
     """Round numbers between low and high, three to six of them."""
     span = high - low
-    if not math.isfinite(span) or span <= 0:
-        return [(0.5, f"{low:.6g}")] if span == 0 else [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
+    if span == 0:
+        return [(0.5, f"{low:.6g}")]
+    if not 1e-300 < span < math.inf:  # beyond what steps can be computed for
+        return [(0.0, f"{low:.3g}"), (1.0, f"{high:.3g}")]
     rough = span / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next((m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough), rough)
-    if step <= 0 or low + step == low:  # finer than the numbers themselves
+    if low + step == low:  # finer than the numbers themselves
         return [(0.0, f"{low:.6g}"), (1.0, f"{high:.6g}")]
     first = math.ceil(low / step)
     count = int(math.floor(high / step) - first) + 1
@@ -209,7 +211,8 @@ def _code_categories(values: pd.Series) -> Coding:
         words = [text(value) if ok else None for value, ok in zip(values, there, strict=True)]
         places, names = pd.factorize(pd.Series(words, dtype="str"))
     ordered = isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered
-    natural = ordered or pd.api.types.is_numeric_dtype(values.dtype)  # includes bool
+    numeric = pd.api.types.is_numeric_dtype(values.dtype)  # includes bool
+    natural = ordered or (numeric and not pd.api.types.is_complex_dtype(values.dtype))
     if natural and len(names):
         rank = np.argsort(np.argsort(_sortable(names, values.dtype)))
         order = np.argsort(rank)

@@ -236,7 +236,7 @@ def _from_array(positions: ArrayLike, rows: Any) -> Points:
     if rows is None:
         table = pd.DataFrame(index=pd.RangeIndex(len(array)))
     elif isinstance(rows, pd.DataFrame):
-        table = rows
+        table = rows.copy(deep=False)  # what the caller does to the frame later stays there
     else:
         table = rows.to_pandas() if hasattr(rows, "to_pandas") else pd.DataFrame(rows)
     if len(table) != len(array):

@@ -79,6 +79,7 @@ class SphereExplorer(FeatrixWidget):
     """
 
     _bundle = "sphere"
+    _feed: RunFeed | None = None
     _spec = traitlets.Dict().tag(sync=True)
     _positions = traitlets.Bytes(b"").tag(sync=True)
     _codes = traitlets.Bytes(b"").tag(sync=True)
@@ -112,7 +113,6 @@ class SphereExplorer(FeatrixWidget):
         self._lock = threading.RLock()
         self._handlers: list[SelectHandler] = []
         self._cause: Cause = "user"
-        self._feed: RunFeed | None = None
         self._refreshed_at, self._epochs_seen = 0.0, 0
         points = frames.read_points(source, rows)
         self._take(points)
@@ -383,6 +383,8 @@ class SphereExplorer(FeatrixWidget):
             self._unfollow()
         if feed.info.status in (*OPEN, "done"):
             self.refresh()
+            if ended:
+                self.refresh_outputs()
         else:
             self._tell(f"The training {feed.info.status}. {feed.info.error or ''}".strip())
 

@@ -4,7 +4,7 @@ import { h, setText } from "../shared/dom.ts";
 import type { RowValues } from "./store.ts";
 
 const GAP = 14;
-const MOST_VALUES = 14;
+const MOST_VALUES = 10;
 
 export class Card {
   readonly el = h("div", { class: "ftx-sphere-card", hidden: true });

@@ -121,9 +121,7 @@ export class SphereView {
       stage.colors = readColors(this.#root);
       if (forced) this.#setShapes(true);
     }));
-    const widths = new ResizeObserver(() => {
-      this.#root.classList.toggle("ftx-sphere-narrow", this.#root.clientWidth < NARROW_PX);
-    });
+    const widths = new ResizeObserver(() => this.#layOut());
     widths.observe(this.#root);
     this.#owner.own(() => widths.disconnect());
     new Gestures(stage, {
@@ -141,6 +139,15 @@ export class SphereView {
     };
     this.#setStyle({ size: spec.size, opacity: spec.opacity });
     if (spec.autoRotate) this.#setAutoRotate(true);
+  }
+
+  /** Side by side where there is room; else the panel below a picture no taller than wide. */
+  #layOut(): void {
+    const width = this.#root.clientWidth;
+    const narrow = width < NARROW_PX;
+    this.#root.classList.toggle("ftx-sphere-narrow", narrow);
+    const { height } = this.#store.spec;
+    this.#stage.el.style.height = `${narrow ? Math.min(height, Math.max(240, width)) : height}px`;
   }
 
   // ---------------------------------------------------------------- from the kernel
@@ -161,7 +168,7 @@ export class SphereView {
     const key = JSON.stringify([spec.color.choice, spec.color.label, spec.color.kind]);
     if (key !== this.#colorKey) this.#hidden.clear(); // codes mean something else now
     this.#colorKey = key;
-    this.#stage.el.style.height = `${spec.height}px`;
+    this.#layOut();
     this.#stage.el.setAttribute("aria-label", spec.summary.split(/[.:]/, 1)[0] ?? "Sphere");
     setText(this.#summary, `${spec.summary}. ${HELP}`);
     this.#repaint();
@@ -293,8 +300,9 @@ export class SphereView {
   /** First what is open, then the selection. */
   #escape(): void {
     if (this.#mode !== "turn") this.#setMode("turn");
-    this.#stage.current = -1;
-    void this.#hover(-1, { x: 0, y: 0 });
+    this.#stage.current = this.#stage.hovered = -1;
+    this.#stage.drawOverlay();
+    this.#card.hide();
     if (this.#store.selected.length) this.#select([], "replace");
   }
 
