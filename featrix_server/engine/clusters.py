@@ -175,7 +175,9 @@ def _feature(
     if not size:
         return None
     share, overall = table[cluster] / size, column.counts / column.counts.sum()
-    at = int(np.argmax(np.abs(share - overall)))
+    # Of two equal differences, name what the group has rather than what it lacks.
+    difference = share - overall
+    at = int(np.argmax(np.abs(difference) + 1e-6 * (difference > 0)))
     return {
         "column": column.name,
         "type": "set",

@@ -99,7 +99,7 @@ def make_plan(n_rows: int, options: TrainOptions) -> Plan:
     reasons = {
         "split": f"{n_train} rows to train, {n_rows - n_train} held out (80/20, seeded)",
         "batch_size": f"{batch} rows a step, for {n_train} training rows",
-        "epochs": f"{epochs} asked for"
+        "epochs": f"{epochs} epochs asked for"
         if options.epochs
         else f"{budget} steps for {n_train} training rows, {steps} steps an epoch, "
         f"at most {MAX_EPOCHS} epochs",

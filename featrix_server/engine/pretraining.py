@@ -71,7 +71,8 @@ def pretrain(
         The same ones when resuming.
     on_epoch
         Hears of each epoch before its checkpoint is written, so an epoch may be reported again
-        after a crash, but never be lost. Returns ``"continue"``, ``"pause"`` or ``"stop"``.
+        after a crash, but never be lost. Returns ``"continue"``, ``"pause"`` or ``"stop"``
+        (which ends the embedding; the few seconds of the sphere are always completed).
     info
         ``session_id``, ``job_id``, ``name``, ``created_at``, ``compute_cluster`` for the card.
 

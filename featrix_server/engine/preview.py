@@ -36,7 +36,7 @@ def draw_preview(xyz: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> bytes
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
     axes.axis("off")
     colours = np.array(PALETTE)[labels % len(PALETTE)]
-    size = float(np.clip(6_000 / max(len(xyz), 1), 1.5, 24.0))
+    size = float(np.clip(20_000 / max(len(xyz), 1), 4.0, 24.0))
     front = xyz[:, 2] >= 0
     for side, alpha, order in ((~front, 0.12, 1), (front, 0.9, 3)):
         # Farther points first, so that nearer ones cover them.

@@ -117,7 +117,7 @@ def train_chunk(
         gradient_of = jax.value_and_grad(_loss, has_aux=True)
         step_key = jax.random.fold_in(key, first_step + i)
         (_, parts), gradient = gradient_of(net, constants, batch, weights[i], step_key)
-        norm = optax.global_norm(gradient)
+        norm = jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)))
         finite = jnp.isfinite(norm)
         updates, new_state = optimiser().update(gradient, state, net)
         new_net = jax.tree.map(lambda p, u: p - rates[i] * u, net, updates)

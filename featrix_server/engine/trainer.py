@@ -46,7 +46,6 @@ class Progress:
     """All of a training's state that is no array."""
 
     space_epochs: int  # planned, or taken once the embedding is finished
-    sphere_epochs: int
     phase: str = "space"
     epoch: int = -1  # last finished; 0 is the untrained model
     step: int = 0
@@ -88,7 +87,7 @@ class Trainer:
         self._validation = self._fixed_batches(data.validation)
         self._frame_epochs = frame_epochs(plan.epochs, MAX_FRAMES - plan.sphere_epochs)
         self._watch = GradientWatch(layout)
-        self.progress = Progress(plan.epochs, plan.sphere_epochs)
+        self.progress = Progress(plan.epochs)
         if not self._resume():
             self._start()
         self._movie_rows = data.rows(np.array(self.frames.row_ids), unseen=True)
@@ -304,7 +303,7 @@ class Trainer:
 
     @property
     def _total(self) -> int:
-        return self.progress.space_epochs + self.progress.sphere_epochs
+        return self.progress.space_epochs + self.plan.sphere_epochs
 
     def _finish_epoch(self, report: EpochReport) -> bool:
         """Report, save, and obey; False for a pause."""
@@ -313,12 +312,9 @@ class Trainer:
         report = replace(report, total_epochs=self._total, seconds_left=self._seconds_left(report))
         progress.history.append({**report.to_dict(), "columns": {}})
         decision = self._on_epoch(report)
-        if decision == "stop":
+        if decision == "stop" and progress.phase == "space":
             progress.stopped = True
-            if progress.phase == "space":
-                progress.space_epochs = report.epoch
-            else:
-                progress.sphere_epochs = report.epoch - progress.space_epochs
+            progress.space_epochs = report.epoch
         self._save_last()
         return decision != "pause"
 
