@@ -170,7 +170,9 @@ class RunFeed:
             except Exception as error:  # whatever the run's own code raises, the page must say
                 over = _is_final(error)
                 self._failed(error, over)
-            with self.lock:  # or a new subscriber could take a thread that is leaving for one at work
+            with (
+                self.lock
+            ):  # or a new subscriber could take a thread that is leaving for one at work
                 if over or not self._listened_to():
                     self._thread = None
                     return
@@ -207,7 +209,7 @@ class RunFeed:
                 info.total_epochs = state.total_epochs or info.total_epochs
             else:
                 info.status = _word(getattr(self.run, "status", None))
-                info.error = getattr(self.run, "error_message", None)
+                info.error = getattr(self.run, "error_message", None) or info.error
             if info.status in ENDED:
                 info.requested = info.seconds_left = None
         self._found()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import difflib
 import inspect
 import uuid
@@ -57,6 +58,9 @@ class FeatrixWidget(anywidget.AnyWidget):
     # The page compares it with the version its bundle was built for.
     _version = traitlets.Unicode(_installed_version()).tag(sync=True)
 
+    # By which a page knows that two views show the same widget.
+    _uid = traitlets.Unicode().tag(sync=True)
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "_bundle" in cls.__dict__:
@@ -66,7 +70,7 @@ class FeatrixWidget(anywidget.AnyWidget):
     def __init__(self, **kwargs: Any) -> None:
         self._reject_unknown(kwargs)
         self._display_ids: list[str] = []
-        super().__init__(**kwargs)
+        super().__init__(_uid=uuid.uuid4().hex, **kwargs)
 
     def _reject_unknown(self, kwargs: dict[str, Any]) -> None:
         """ipywidgets drops a misspelt keyword in silence; a person would rather be told."""
@@ -78,6 +82,26 @@ class FeatrixWidget(anywidget.AnyWidget):
             close = difflib.get_close_matches(name, sorted(public | own), n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"{type(self).__name__} takes no argument {name!r}.{hint}")
+
+    def open(self) -> None:
+        """Tell the page of this widget; called by the constructor."""
+        super().open()
+        self._let_pages_choose_the_shell()
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        super()._send(msg, buffers=buffers)
+        self._let_pages_choose_the_shell()
+
+    def _let_pages_choose_the_shell(self) -> None:
+        """Let messages of the page be handled while a cell runs.
+
+        JupyterLab addresses them to a subshell. ipykernel 7.4 sends them to the shell that last
+        used the comm instead, which here is the main one, where they would wait for the cell to
+        end. Without its note of that shell it goes by the address. So handlers of messages run on
+        another thread than cells do.
+        """
+        with contextlib.suppress(AttributeError):
+            del self.comm._reply_subshell_id
 
     def summary(self) -> str:
         """One or more plain lines that say what the widget shows."""

@@ -141,6 +141,7 @@ export class DashboardView {
     this.#main.update({ ...shared, tables, marks: this.#marks(runs), scale: ui.scale });
     this.#showPanels(runs, shared);
     setText(this.#empty, measures.length ? "" : waiting(runs));
+    this.#mainEl.classList.toggle("ftx-blank", !measures.length);
     setText(this.#note, this.#notes(runs));
     this.#log.setAttribute("aria-pressed", String(ui.scale === "log"));
     this.#reset.hidden = ui.range === null;
@@ -152,10 +153,14 @@ export class DashboardView {
   #table(run: Run, index: number, rows: Run["all"], measures: readonly Measure[]): Table {
     const { runs, ui } = this.#store;
     const visible = measures.filter(({ key }) => !ui.hidden.has(key) && rows.has(key));
+    const named = visible.find(({ key }) => key === "validation_loss") ?? visible[0];
+    // Among several runs the dash tells the measure, so each run needs its name only once.
+    const label = (measure: Measure): string =>
+      runs.length === 1 ? measure.label : measure === named ? run.info.name : "";
     const lines = visible.map((measure) => ({
       line: {
         key: `${index}/${measure.key}`,
-        label: runs.length > 1 ? `${run.info.name} ${measure.label.toLowerCase()}` : measure.label,
+        label: label(measure),
         stroke: strokeOf(measure, index, runs.length),
       },
       y: rows.column(measure.key),
@@ -168,7 +173,7 @@ export class DashboardView {
     for (const run of runs) {
       const best = bestOf(run);
       if (best && !this.#store.ui.hidden.has(best.key)) {
-        const label = runs.length > 1 ? short(best.loss) : `best ${short(best.loss)}`;
+        const label = runs.length > 1 ? "" : `best ${short(best.loss)}`;
         marks.push({ x: best.epoch, y: best.loss, label, color: "--ftx-ink" });
       }
       if (Number.isFinite(run.sphereStart)) {
@@ -213,7 +218,9 @@ export class DashboardView {
     for (const { measure, chart } of this.#panels) {
       const tables = runs.map((run, i) => this.#table(run, i, run.all, [measure]));
       const range = measure.key === "sphere_loss" ? sphereRange(runs, shared.range) : shared.range;
-      chart.update({ ...shared, range, tables, marks: [], scale: "linear" });
+      // A schedule has no noise to smooth away.
+      const smoothing = measure.key === "learning_rate" ? 0 : shared.smoothing;
+      chart.update({ ...shared, range, smoothing, tables, marks: [], scale: "linear" });
     }
   }
 

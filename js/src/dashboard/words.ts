@@ -9,7 +9,7 @@ const STATUS: Record<string, string> = {
   done: "Done",
   failed: "Failed",
   cancelled: "Stopped",
-  data: "Log",
+  data: "Recorded",
 };
 
 const UNDERWAY: Record<Action, string> = { pause: "Pausing", resume: "Resuming", stop: "Stopping" };

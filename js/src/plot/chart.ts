@@ -1,12 +1,13 @@
 /** A line chart over uPlot: decimated, smoothed, with honest scales, marks and labelled line ends. */
 import uPlot from "uplot";
-import { decimate, nearest } from "./decimate.ts";
+import { decimate } from "./decimate.ts";
 import { colorOf, type Stroke } from "./palette.ts";
 import { extent, padded, short, ticks, type YScale } from "./scales.ts";
 import { Smoothed } from "./smooth.ts";
 
 export interface Line {
   key: string;
+  /** Written where the line ends; empty for none. */
   label: string;
   stroke: Stroke;
 }
@@ -128,10 +129,15 @@ export class Chart {
     return {
       width: this.#width,
       height,
-      padding: [12, endLabels ? (narrow ? 64 : 96) : 12, 0, 0],
+      padding: [12, endLabels ? (narrow ? 76 : 96) : 20, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
+        // On a row, never between two: what is read out is what stands there.
+        move: (u, left, top) => {
+          const x = left < 0 ? undefined : u.data[0][u.posToIdx(left)];
+          return [x === undefined ? left : u.valToPos(x, "x"), top];
+        },
         drag: { x: true, y: false, setScale: false, dist: 5 },
         points: { size: 7 },
         bind: { dblclick: () => () => (this.#options.onZoom(null), null) },
@@ -259,6 +265,7 @@ export class Chart {
     const px = uPlot.pxRatio;
     ctx.save();
     ctx.font = FONT.replace("12px", `${12 * px}px`);
+    ctx.setLineDash([]);
     for (const mark of this.#data?.marks ?? []) this.#drawMark(plot, mark, px);
     if (this.#options.endLabels) this.#drawEnds(plot, px);
     ctx.restore();
@@ -282,7 +289,7 @@ export class Chart {
       ctx.stroke();
       ctx.setLineDash([]);
       ctx.textBaseline = "top";
-      ctx.fillText(mark.label, beside, bbox.top + 2 * px);
+      this.#write(ctx, mark.label, beside, bbox.top + 2 * px, px);
       return;
     }
     const y = plot.valToPos(mark.y, "y", true);
@@ -291,9 +298,18 @@ export class Chart {
     ctx.beginPath();
     ctx.arc(x, y, 5 * px, 0, 2 * Math.PI);
     ctx.stroke();
-    const below = y < bbox.top + bbox.height - 26 * px;
-    ctx.textBaseline = below ? "top" : "bottom";
-    ctx.fillText(mark.label, beside, y + (below ? 8 : -8) * px);
+    const above = y > bbox.top + 26 * px;
+    ctx.textBaseline = above ? "bottom" : "top";
+    this.#write(ctx, mark.label, beside, y + (above ? -8 : 8) * px, px);
+  }
+
+  /** Text with a rim in the colour of the ground, readable where lines run under it. */
+  #write(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, px: number): void {
+    ctx.strokeStyle = this.#color("--ftx-panel");
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 4 * px;
+    ctx.strokeText(text, x, y);
+    ctx.fillText(text, x, y);
   }
 
   /** Name each line where it ends, pushed apart so that no two names overlap. */
@@ -301,11 +317,14 @@ export class Chart {
     const { ctx, bbox } = plot;
     const smoothed = (this.#data?.smoothing ?? 0) > 0;
     const ends: { line: Line; y: number }[] = [];
+    let left = bbox.left;
     for (const [i, line] of this.#lines.entries()) {
       const values = plot.data[1 + i + (smoothed ? this.#lines.length : 0)] ?? [];
       let last = values.length - 1;
       while (last >= 0 && typeof values[last] !== "number") last--;
-      if (last >= 0) ends.push({ line, y: plot.valToPos(values[last] as number, "y", true) });
+      if (!line.label || last < 0) continue;
+      ends.push({ line, y: plot.valToPos(values[last] as number, "y", true) });
+      left = Math.max(left, plot.valToPos(plot.data[0][last] as number, "x", true));
     }
     const gap = 15 * px;
     const bottom = bbox.top + bbox.height;
@@ -322,11 +341,11 @@ export class Chart {
     }
     ctx.textAlign = "left";
     ctx.textBaseline = "middle";
-    const left = bbox.left + bbox.width + 8 * px;
+    left = Math.min(left, bbox.left + bbox.width) + 8 * px;
     const room = ctx.canvas.width - left;
     for (const { line, y } of ends) {
       ctx.fillStyle = this.#color(line.stroke.color);
-      ctx.fillText(fit(ctx, line.label, room), left, y);
+      this.#write(ctx, fit(ctx, line.label, room), left, y, px);
     }
   }
 }
@@ -342,5 +361,3 @@ function fit(ctx: CanvasRenderingContext2D, text: string, room: number): string 
   while (letters.length && ctx.measureText(`${letters.join("")}…`).width > room) letters.pop();
   return `${letters.join("")}…`;
 }
-
-export { nearest };

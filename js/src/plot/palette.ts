@@ -21,6 +21,8 @@ export function stroke(n: number, dash = Math.floor(n / COLORS.length)): Stroke 
 
 /** The colour an element's style sheet gives a stroke; the system's own in forced colours. */
 export function colorOf(el: Element, variable: string): string {
-  if (matchMedia("(forced-colors: active)").matches) return "CanvasText";
+  if (matchMedia("(forced-colors: active)").matches) {
+    return variable === "--ftx-panel" ? "Canvas" : "CanvasText";
+  }
   return getComputedStyle(el).getPropertyValue(variable).trim() || "currentColor";
 }

@@ -64,11 +64,11 @@ export class Owner {
 }
 
 /**
- * One data store a model, shared by its views. Hosts that never call `initialize` still get one at
- * the first `render`, which then owns its end.
+ * One data store a widget, shared by its views. Hosts hand a new wrapper of the model to each view,
+ * so the widget is known by its own name, the trait `_uid`, and not by the object.
  */
 export class Stores<State extends object, Store extends { dispose(): void }> {
-  #stores = new WeakMap<Model<State>, Store>();
+  #stores = new Map<unknown, Store>();
   #make: (model: Model<State>) => Store;
 
   constructor(make: (model: Model<State>) => Store) {
@@ -76,16 +76,22 @@ export class Stores<State extends object, Store extends { dispose(): void }> {
   }
 
   open(model: Model<State>): Store {
-    let store = this.#stores.get(model);
+    const name = nameOf(model);
+    let store = this.#stores.get(name);
     if (!store) {
       store = this.#make(model);
-      this.#stores.set(model, store);
+      this.#stores.set(name, store);
     }
     return store;
   }
 
   close(model: Model<State>): void {
-    this.#stores.get(model)?.dispose();
-    this.#stores.delete(model);
+    const name = nameOf(model);
+    this.#stores.get(name)?.dispose();
+    this.#stores.delete(name);
   }
+}
+
+function nameOf<State extends object>(model: Model<State>): unknown {
+  return (model as unknown as Model<{ _uid?: string }>).get("_uid") ?? model;
 }

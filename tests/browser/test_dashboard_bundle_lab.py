@@ -1,0 +1,98 @@
+"""The dashboard in a real JupyterLab: it grows while the kernel is busy, its buttons work then
+too, and what the notebook stores at the end is the finished curve."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+# A run told by a clock, so that the widget can be watched without a server.
+RUN = """
+import time
+from featrix_notebook import TrainingDashboard
+
+class Run:
+    id = name = "clockwork"
+    status, asked, last = "training", [], 2000
+
+    def events(self, after=0):
+        for epoch in range(max(1, after), self.last + 1):
+            while self.asked and self.asked[-1] == "pause":
+                time.sleep(0.02)
+            if "stop" in self.asked:
+                break
+            time.sleep(0.05)
+            yield epoch, "epoch", {
+                "epoch": epoch, "total_epochs": self.last, "loss": 3 / epoch, "best_epoch": epoch,
+                "validation_loss": 3.5 / epoch, "learning_rate": 0.001, "gradient_norm": 1.0,
+            }
+        self.status = "done"
+
+    def control(self, action):
+        self.asked.append(action)
+        return {"status": "paused" if action == "pause" else "running", "requested": None}
+
+    def pause(self): return self.control("pause")
+    def resume(self): return self.control("resume")
+    def stop(self): return self.control("stop")
+
+run = Run()
+dashboard = TrainingDashboard(run)
+dashboard
+"""
+BUSY = """
+began = time.monotonic()
+while run.status != "done" and time.monotonic() - began < 60:
+    time.sleep(0.05)
+"""
+
+
+def test_grows_and_obeys_while_the_kernel_is_busy(
+    lab: Any, open_notebook: Callable[[str], Any]
+) -> None:
+    cells = [new_code_cell(RUN), new_code_cell(BUSY)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "clockwork.ipynb")
+    notebook = open_notebook("clockwork.ipynb")
+    page = notebook.page
+    notebook.run(0)
+    notebook.start(1)  # from here on the main thread is not free until the run is over
+    page.wait_for_function(
+        "() => parseInt(document.querySelector('.ftx-facts dd')?.innerText ?? 0) > 20"
+    )
+    page.get_by_role("button", name="Pause training").click()
+    page.wait_for_function("() => document.querySelector('.ftx-pill')?.innerText === 'Paused'")
+    page.get_by_role("button", name="Log", exact=True).click()
+    page.get_by_role("button", name="Resume training").click()
+    page.get_by_role("button", name="Pause training").wait_for()
+    page.get_by_role("button", name="Stop training early").click()
+    page.wait_for_function("() => document.querySelector('.ftx-pill')?.innerText === 'Done'")
+    assert notebook.python("run.asked") == ["pause", "resume", "stop"]
+
+    def stored() -> dict[str, Any]:
+        outputs: list[dict[str, Any]] = page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.content.widgets[0].model.outputs.toJSON()"
+        )
+        (output,) = outputs
+        data: dict[str, Any] = output["data"]
+        return data
+
+    page.wait_for_timeout(1500)
+    data = stored()
+    assert "clockwork, done, epoch" in data["text/plain"]
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert json.dumps(data).count("model_id") == 1
+    assert page.locator(".ftx-dash").count() == 1
+    # A view that was drawn anew for the stored output still stands as the reader left it.
+    log = page.get_by_role("button", name="Log", exact=True)
+    assert log.get_attribute("aria-pressed") == "true"
+    notebook.theme("Dark")
+    notebook.cell(0)
+    page.wait_for_timeout(1000)
+    notebook.screenshot("dashboard-dark")
+    assert notebook.complaints == []
