@@ -16,6 +16,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -64,7 +65,19 @@ class FeatrixTimeoutError(FeatrixError, TimeoutError):
 
 
 class FeatrixConnectionError(FeatrixError, requests.ConnectionError):
-    """No answer came from the server."""
+    """No answer came from the server.
+
+    Attributes
+    ----------
+    refused : bool
+        True if no connection came about, so that the server cannot have received the request.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, refused: bool = False, **options: Any
+    ) -> None:
+        self.refused = refused
+        super().__init__(message, hint=hint, **options)
 
 
 class FeatrixHTTPError(FeatrixError, requests.HTTPError):
@@ -82,6 +95,10 @@ class FeatrixHTTPError(FeatrixError, requests.HTTPError):
         The argument or column that was wrong, when known.
     request_id : str or None
         The server's number for this request, to quote in a report.
+    body : Any
+        The JSON of the answer, None when it was not JSON.
+    headers : mapping of str to str
+        The headers of the answer.
     """
 
     def __init__(
@@ -89,11 +106,14 @@ class FeatrixHTTPError(FeatrixError, requests.HTTPError):
         message: str,
         *,
         response: requests.Response,
+        body: Any = None,
         code: str | None = None,
         hint: str | None = None,
         field: str | None = None,
     ) -> None:
         self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self.body = body
         self.code = code
         self.field = field
         self.request_id = response.headers.get("X-Request-Id")
@@ -108,37 +128,33 @@ class FeatrixWarning(UserWarning):
     """Something worth knowing about the data or the server that stops nothing."""
 
 
-def error_from_response(response: requests.Response, body: Any) -> FeatrixError:
-    """Turn a refusal into the exception to raise.
-
-    Parameters
-    ----------
-    response : requests.Response
-        An answer with a status of 400 or more.
-    body : Any
-        Its parsed JSON, or None when it was not JSON.
-    """
+def error_from_response(response: requests.Response) -> FeatrixError:
+    """Turn an answer with a status of 400 or more into the exception to raise."""
+    try:
+        body = response.json()
+    except (requests.RequestException, ValueError):
+        body = None
     fields = body if isinstance(body, dict) else {}
     code, hint, field = (_text(fields.get(key)) for key in ("code", "hint", "field"))
-    message = (
-        _text(fields.get("error")) or _text(fields.get("detail")) or _text(fields.get("message"))
-    )
-    if message is None and isinstance(fields.get("detail"), list | dict):
-        message = str(fields["detail"])
+    detail = fields.get("detail")
+    if isinstance(detail, list | dict):  # other servers put their findings there
+        detail = str(detail)
+    message = _text(fields.get("error")) or _text(detail) or _text(fields.get("message"))
     status = response.status_code
-    if status in (400, 422) and (code is None or code == "invalid_input") and message:
+    if status in (400, 422) and code in (None, "invalid_input") and message:
         return FeatrixInputError(message, hint=hint, field=field)
+    if status == 401 and hint is None:
+        hint = "Set FEATRIX_API_KEY (or api_key in ~/.featrix) to a key this server knows."
+    kind = FeatrixAuthenticationError if status == 401 else FeatrixHTTPError
     where = f"{response.request.method} {response.request.path_url}"
-    message = f"{message or response.reason or 'The request failed'} (HTTP {status}, {where})"
-    if status == 401:
-        return FeatrixAuthenticationError(
-            message,
-            response=response,
-            code=code,
-            hint=hint
-            or "Set FEATRIX_API_KEY (or api_key in ~/.featrix) to a key this server knows.",
-        )
-    return FeatrixHTTPError(message, response=response, code=code, hint=hint, field=field)
+    return kind(
+        f"{message or response.reason or 'The request failed'} (HTTP {status}, {where})",
+        response=response,
+        body=body,
+        code=code,
+        hint=hint,
+        field=field,
+    )
 
 
 def _text(value: Any) -> str | None:

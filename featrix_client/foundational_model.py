@@ -92,7 +92,8 @@ class FoundationalModel:
         self.status = state.status
         self.name = session.get("name") or self.id
         self.created_at = session.get("created_at")
-        self.epochs = state.epoch
+        # While it trains only the job counts; at the end its count may hold further phases.
+        self.epochs = session.get("epochs") or state.epoch
         architecture = session.get("es_architecture") or {}
         self.dimensions = architecture.get("d_model") or session.get("dimensions")
         self.final_loss = session.get("final_loss")

@@ -81,6 +81,8 @@ class TrainingBar:
         left = report.get("seconds_left")
         if left is None and total and epoch > self._start[1]:
             left = (now - self._start[0]) / (epoch - self._start[1]) * (total - epoch)
+        if report.get("phase") == "sphere":  # the space is learned, the losses stay as they are
+            parts.append("placing rows on the sphere")
         if left is not None:
             parts.append(f"{readable_time(left)} left")
         self._bar.set_postfix_str(", ".join(parts), refresh=False)

@@ -36,6 +36,8 @@ class RetryPolicy:
     ----------
     attempts : int
         Times one request is sent at most, at least 1.
+    connect_attempts : int
+        The same while nobody answers at all: most often the address is wrong.
     base_delay, max_delay : float
         Wait before the second attempt, doubled each time up to the maximum. A random part of up
         to a quarter is taken off, so that many clients do not come back at one moment.
@@ -48,6 +50,7 @@ class RetryPolicy:
     """
 
     attempts: int = 5
+    connect_attempts: int = 3
     base_delay: float = 2.0
     max_delay: float = 16.0
     total: float = 120.0
@@ -74,15 +77,13 @@ class Patience:
     _failures: int = 0
     _start: float = field(default_factory=time.monotonic)
 
-    def after_silence(self, *, applied: bool) -> float | None:
-        """Return the wait after a request without an answer; None to give up.
+    def after_silence(self) -> float | None:
+        """Return the wait after a request that was sent but not answered; None to give up."""
+        return self._delay() if self.repeatable else None
 
-        Parameters
-        ----------
-        applied : bool
-            Whether the server may have received the request.
-        """
-        return self._delay(None) if self.repeatable or not applied else None
+    def after_refusal(self) -> float | None:
+        """Return the wait when no connection came about; None to give up."""
+        return self._delay(attempts=self.policy.connect_attempts)
 
     def after_answer(self, status: int, headers: Mapping[str, str], body: Any) -> float | None:
         """Return the wait after an answer with an error status; None to give up."""
@@ -104,10 +105,10 @@ class Patience:
     def _patient(self, delay: float, limit: float) -> float | None:
         return delay if time.monotonic() - self._start + delay <= limit else None
 
-    def _delay(self, wish: float | None) -> float | None:
+    def _delay(self, wish: float | None = None, attempts: int | None = None) -> float | None:
         """Count a failure and return the next wait, at least what the server wished for."""
         self._failures += 1
-        if self._failures >= self.policy.attempts:
+        if self._failures >= (attempts or self.policy.attempts):
             return None
         delay = min(self.policy.base_delay * 2 ** (self._failures - 1), self.policy.max_delay)
         delay = max(delay * random.uniform(0.75, 1.0), wish or 0.0)

@@ -165,37 +165,34 @@ class Transport:
             If no answer comes.
         """
         patience = Patience(self.policy, method == "GET" if repeatable is None else repeatable)
-        may_relocate = self.is_local
+        may_move = self.is_local
+        failure: FeatrixConnectionError | FeatrixHTTPError
         while True:
             address = self.address
             try:
-                response = self._send(
-                    address, method, path, timeout, headers, params=params, json=json, data=upload
+                return self._send(
+                    *(address, method, path, headers),
+                    params=params,
+                    json=json,
+                    data=upload,
+                    timeout=(CONNECT_TIMEOUT_S, timeout),
                 )
-            except (requests.ConnectionError, requests.Timeout) as error:
-                refused = _was_refused(error)
-                if refused and may_relocate:
-                    may_relocate = False
-                    self._move(address)
-                    continue
-                delay = patience.after_silence(applied=not refused)
-                if delay is None:
-                    raise _no_answer(error, address.url, method, path) from error
-                reason = "no answer"
-            else:
-                if response.ok and not response.is_redirect:
-                    return response
-                failure = self._failure(response)
-                if isinstance(failure, FeatrixAuthenticationError) and may_relocate:
-                    may_relocate = False  # another server, with another key, took the port
-                    self._move(address)
-                    continue
-                delay = patience.after_answer(
-                    response.status_code, response.headers, _body(response)
-                )
-                if delay is None:
-                    raise failure
-                reason = f"HTTP {response.status_code}"
+            except FeatrixConnectionError as error:
+                failure, has_moved, reason = error, error.refused, "no answer"
+                delay = patience.after_refusal() if error.refused else patience.after_silence()
+                if isinstance(error.__cause__, requests.exceptions.SSLError):
+                    delay = None  # a certificate does not get better by waiting
+            except FeatrixHTTPError as error:
+                # A server that refuses its own user's key is another one on the same port.
+                failure, has_moved = error, isinstance(error, FeatrixAuthenticationError)
+                reason = f"HTTP {error.status}"
+                delay = patience.after_answer(error.status, error.headers, error.body)
+            if has_moved and may_move:
+                may_move = False
+                self._move(address)
+                continue
+            if delay is None:
+                raise failure
             if delay >= _QUIET_WAIT_S:
                 _log.warning("%s: %s; trying again in %.0f s.", address.url, reason, delay)
             time.sleep(delay)
@@ -216,21 +213,12 @@ class Transport:
         FeatrixHTTPError, FeatrixConnectionError
             As for `request`.
         """
-        address = self.address
-        try:
-            response = self._session.get(
-                address.url + path,
-                params=dict(params),
-                headers=self._headers(address) | {"Accept": accept},
-                timeout=(CONNECT_TIMEOUT_S, timeout),
-                stream=True,
-                allow_redirects=False,
-            )
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise _no_answer(error, address.url, "GET", path) from error
-        with response:
-            if not response.ok or response.is_redirect:
-                raise self._failure(response)
+        with self._send(
+            *(self.address, "GET", path, {"Accept": accept}),
+            params=params,
+            timeout=(CONNECT_TIMEOUT_S, timeout),
+            stream=True,
+        ) as response:
             yield response
 
     def health(self) -> dict[str, Any]:
@@ -246,7 +234,7 @@ class Transport:
         try:
             return dict(self.json("GET", "/health"))
         except FeatrixHTTPError as error:
-            body = unwrap(_body(error.response)) if error.response is not None else None
+            body = unwrap(error.body)
             if isinstance(body, dict) and "status" in body:
                 return body
             raise
@@ -258,25 +246,31 @@ class Transport:
         address: Address,
         method: str,
         path: str,
-        timeout: float,
         headers: Mapping[str, str] | None,
         *,
-        data: UploadBody | None,
-        **content: Any,
+        data: UploadBody | None = None,
+        **options: Any,
     ) -> requests.Response:
+        """Send a request once; every outcome but success is one of our errors."""
         sent = self._headers(address) | dict(headers or {})
         if data is not None:
             data.rewind()
             sent["Content-Type"] = data.content_type
-        return self._session.request(
-            method,
-            address.url + path,
-            headers=sent,
-            data=data,
-            timeout=(CONNECT_TIMEOUT_S, timeout),
-            allow_redirects=False,  # the key must not follow to another host
-            **content,
-        )
+        try:
+            response = self._session.request(
+                method,
+                address.url + path,
+                headers=sent,
+                data=data,
+                allow_redirects=False,  # the key must not follow to another host
+                **options,
+            )
+            if response.ok and not response.is_redirect:
+                return response
+            with response:  # reads the rest, and gives the connection back
+                raise _refusal(response, address.url)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise _no_answer(error, address.url, method, path) from error
 
     def _headers(self, address: Address) -> dict[str, str]:
         headers = {"User-Agent": f"FeatrixNotebook/{version()}"}
@@ -293,15 +287,6 @@ class Transport:
             if self.address == gone:
                 self.address = self._relocate()
 
-    def _failure(self, response: requests.Response) -> FeatrixError:
-        if response.is_redirect:
-            return FeatrixHTTPError(
-                f"{self.url} sends requests on to {response.headers['Location']}.",
-                response=response,
-                hint="Use the final address of the server as api_url.",
-            )
-        return error_from_response(response, _body(response))
-
 
 def unwrap(body: Any) -> Any:
     """Take a body out of the envelopes of the protocol, if it is in one."""
@@ -315,11 +300,14 @@ def unwrap(body: Any) -> Any:
     return body
 
 
-def _body(response: requests.Response) -> Any:
-    try:
-        return response.json()
-    except (requests.RequestException, ValueError):
-        return None
+def _refusal(response: requests.Response, url: str) -> FeatrixError:
+    if response.is_redirect:
+        return FeatrixHTTPError(
+            f"{url} sends requests on to {response.headers['Location']}.",
+            response=response,
+            hint="Use the final address of the server as api_url.",
+        )
+    return error_from_response(response)
 
 
 def _was_refused(error: requests.RequestException) -> bool:
@@ -334,7 +322,8 @@ def _was_refused(error: requests.RequestException) -> bool:
 def _no_answer(
     error: requests.RequestException, url: str, method: str, path: str
 ) -> FeatrixConnectionError:
-    if _was_refused(error):
+    refused = _was_refused(error)
+    if refused:
         message = f"No server answers at {url}."
         hint = "Check the address (api_url, FEATRIX_API_URL) and the network, and try again."
     elif isinstance(error, requests.exceptions.SSLError):
@@ -345,4 +334,4 @@ def _no_answer(
         hint = "It may have been carried out: look (for instance with list_sessions()) first."
         if method == "GET":
             hint = "The server may be busy; try again in a moment."
-    return FeatrixConnectionError(message, hint=hint, request=error.request)
+    return FeatrixConnectionError(message, hint=hint, refused=refused, request=error.request)
