@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from featrix_server.engine.columns.values import parse_number
-from featrix_server.engine.readers.engine import connect, quoted
+from featrix_server.engine.readers.engine import connect, literal, quoted
 from featrix_server.engine.readers.report import KEPT_BAD_LINES, BadLine, TableError
 
 SAMPLE = 1 << 18  # characters that settle delimiter and quoting
@@ -64,10 +64,9 @@ def stage_delimited(path: Path, folder: Path, filename: str) -> Staged:
         # One plain pass; optimising a long list of columns takes time quadratic in it.
         database.execute("PRAGMA disable_optimizer")
         try:
-            database.execute(
-                f"COPY (FROM read_csv({quoted(path)}, {_options(dialect, len(names), skipped)})) "
-                f"TO {quoted(target)} (FORMAT parquet)"
-            )
+            options = _options(dialect, len(names), skipped)
+            rows_of_text = f"FROM read_csv({quoted(literal(path))}, {options})"
+            database.execute(f"COPY ({rows_of_text}) TO {quoted(target)} (FORMAT parquet)")
         except duckdb.InvalidInputException as error:
             raise TableError(
                 f"{filename} cannot be split into rows: {str(error).splitlines()[0]}",
@@ -176,8 +175,8 @@ def clean_names(header: list[str]) -> tuple[tuple[str, ...], list[str]]:
 def _options(dialect: Dialect, width: int, skipped: int) -> str:
     columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(width))
     return (
-        f"auto_detect=false, header=true, skip={skipped}, columns={{{columns}}}, "
-        f"delim={quoted(dialect.delimiter)}, quote={quoted(dialect.quote)}, "
+        f"auto_detect=false, compression='none', header=true, skip={skipped}, "
+        f"columns={{{columns}}}, delim={quoted(dialect.delimiter)}, quote={quoted(dialect.quote)}, "
         f"escape={quoted(dialect.escape)}, store_rejects=true, rejects_limit=0"
     )
 

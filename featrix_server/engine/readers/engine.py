@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -21,6 +22,11 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": False,
         }
     )
+
+
+def literal(path: Path) -> str:
+    """Return a path as DuckDB's file patterns have it, so that brackets and stars are names."""
+    return re.sub(r"[*?\[]", lambda match: f"[{match[0]}]", str(path))
 
 
 def quoted(text: str | Path) -> str:
