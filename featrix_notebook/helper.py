@@ -128,8 +128,7 @@ class NotebookHelper:
         """How the embedding space formed, in five panels.
 
         Losses; the parts of the loss; learning rate; per column, how many bits the rest of a row
-        tells about it; and how evenly the rows cover the sphere. The last two come with the
-        finished model.
+        tells about it; and how evenly the rows cover the sphere.
 
         Returns
         -------

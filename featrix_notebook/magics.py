@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from IPython.core.error import UsageError
-from requests import HTTPError
+
+from featrix_client.errors import FeatrixError, FeatrixHTTPError
 
 from . import display
 
@@ -145,6 +146,9 @@ class FeatrixMagic:
             return getattr(self, f"_{asked.command}")(asked)
         except _HelpShown:
             return None
+        except FeatrixError as error:
+            # Its message says what to do; a traceback through the client would only hide it.
+            raise UsageError(str(error)) from error
 
     # One method a command.
 
@@ -175,12 +179,9 @@ class FeatrixMagic:
 
         self._check_free(asked.into, "fm", FoundationalModel)
         source = self._source(asked.data)
-        try:
-            self._model = self._connected().create_foundational_model(
-                name=asked.name, ignore_columns=asked.ignore, epochs=asked.epochs, **source
-            )
-        except (ValueError, FileNotFoundError) as error:
-            raise UsageError(str(error)) from error
+        self._model = self._connected().create_foundational_model(
+            name=asked.name, ignore_columns=asked.ignore, epochs=asked.epochs, **source
+        )
         return self._assign(asked.into or "fm", self._model)
 
     def _watch(self, asked: argparse.Namespace) -> Any:
@@ -246,8 +247,8 @@ class FeatrixMagic:
             raise UsageError(f"{word} is a {type(value).__name__}, not a model.")
         try:
             return self._connected().foundational_model(word)
-        except HTTPError as error:
-            if error.response is None or error.response.status_code != 404:
+        except FeatrixHTTPError as error:
+            if error.status != 404:
                 raise
         hint = _closest(word, self._names_of(_is_model)) or " %featrix models lists the ids."
         raise UsageError(f"There is neither a variable nor a model called {word!r}.{hint}")

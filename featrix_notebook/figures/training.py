@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -21,7 +22,11 @@ PARTS = {"joint_loss": "joint", "marginal_loss": "marginal", "spread_loss": "spr
 
 @dataclass(frozen=True)
 class Curves:
-    """The history of one training, epoch by epoch; unknown values are NaN."""
+    """The history of one training, epoch by epoch; unknown values are NaN.
+
+    ``sphere_from`` is the epoch from which only the 3D sphere is trained, on a space that stands;
+    ``bits`` is the latest mutual information of each column with the rest of its row.
+    """
 
     epochs: Series
     train: Series
@@ -29,6 +34,8 @@ class Curves:
     rate: Series
     parts: dict[str, Series]
     best_epoch: float | None
+    sphere_from: float | None
+    bits: dict[str, float]
 
     @classmethod
     def of(cls, fm: Any) -> Curves:
@@ -41,6 +48,9 @@ class Curves:
             return np.pad(values, (0, len(epochs) - len(values)), constant_values=np.nan)
 
         best = data.get("best_epoch")
+        phases = list(data.get("phase") or [])[: len(epochs)]
+        columns: dict[str, dict[str, Any]] = data.get("columns") or {}
+        bits = {name: _numbers(of.get("mutual_information_bits")) for name, of in columns.items()}
         return cls(
             epochs=epochs,
             train=series("train_loss"),
@@ -48,6 +58,8 @@ class Curves:
             rate=series("learning_rate"),
             parts={key: series(key) for key in PARTS if data.get(key)},
             best_epoch=None if best is None else float(best),
+            sphere_from=float(epochs[phases.index("sphere")]) if "sphere" in phases else None,
+            bits={name: float(b[-1]) for name, b in bits.items() if b.size and np.isfinite(b[-1])},
         )
 
     def best(self) -> tuple[float, float] | None:
@@ -122,6 +134,15 @@ def _draw_losses(axes: Axes, curves: Curves, smooth: bool) -> None:
             linestyle="",
             label=f"best: {loss:.4g} at epoch {epoch:.0f}",
         )
+    if curves.sphere_from is not None:
+        axes.axvspan(
+            curves.sphere_from - 0.5,
+            curves.epochs[-1],
+            color="#5B5B5B",
+            alpha=0.08,
+            linewidth=0,
+            label="laying out the sphere",
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="upper right")
 
@@ -133,7 +154,7 @@ def _draw_rate(axes: Axes, curves: Curves) -> None:
         curves.rate,
         color=RATE,
         linestyle=(0, (1, 1.5)),
-        linewidth=0.7 * float(axes.figure.axes[0].lines[-1].get_linewidth() or 1.5),
+        linewidth=0.7 * mpl.rcParams["lines.linewidth"],
         marker="." if len(curves.epochs) == 1 else "",
         label="learning rate",
     )
@@ -202,7 +223,7 @@ def embedding_space_training(fm: Any) -> FeatrixFigure:
             _draw_rate(panels["rate"], curves)
         else:
             note(panels["rate"], WAITING)
-        _draw_information(panels["columns"], fm)
+        _draw_information(panels["columns"], curves.bits or _bits_of_card(fm))
         covered = draw_coverage(panels["sphere"], fm)
         figure.suptitle(f"Embedding space of {shown(fm.name or fm.id, 60)}")
         figure.alt = f"Training of {fm.name or fm.id} in five panels. {_in_words(curves)} {covered}"
@@ -221,24 +242,25 @@ def _draw_parts(axes: Axes, curves: Curves) -> None:
     axes.legend()
 
 
-def _draw_information(axes: Axes, fm: Any, most: int = 15) -> None:
-    """Bars of the mutual information between each column and the rest of its row."""
-    axes.set(
-        title="What the rest of a row tells about a column", xlabel="mutual information (bits)"
-    )
+def _bits_of_card(fm: Any) -> dict[str, float]:
+    """For servers whose training metrics do not tell the columns apart."""
     statistics = fm.get_model_card().get("column_statistics") if fm.status == "done" else None
-    if not statistics:
-        note(axes, "The figures of the columns come\nwith the finished model.")
+    return {
+        str(name): float(entry.get("mutual_information_bits") or 0.0)
+        for name, entry in (statistics or {}).items()
+    }
+
+
+def _draw_information(axes: Axes, bits: dict[str, float], most: int = 15) -> None:
+    """Bars of the mutual information between each column and the rest of its row."""
+    axes.set(title="What a row tells about each column", xlabel="mutual information (bits)")
+    if not bits:
+        note(axes, WAITING)
         axes.set_yticks([])
         return
-    bits = {
-        str(name): float(entry.get("mutual_information_bits") or 0.0)
-        for name, entry in statistics.items()
-    }
     best = sorted(bits.items(), key=lambda item: item[1], reverse=True)[:most]
-    names = [shown(name) for name, _ in best]
     axes.barh(range(len(best)), [value for _, value in best], color=COLORS[0])
-    axes.set_yticks(range(len(best)), names)
+    axes.set_yticks(range(len(best)), [shown(name) for name, _ in best])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     if len(bits) > most:

@@ -1,0 +1,73 @@
+"""A real server, a real table and a trained model, shared by the tests of the notebook room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from featrix_client import FeatrixSphere, FoundationalModel
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def featrix_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data folder of this session's embedded server, which is stopped in the end."""
+    home = tmp_path_factory.mktemp("featrix")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FEATRIX_")]:
+            patch.delenv(name)
+        patch.setenv("FEATRIX_HOME", str(home))
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield home
+        stop = [sys.executable, "-m", "featrix_server", "stop"]
+        subprocess.run(stop, cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def featrix(featrix_home: Path) -> FeatrixSphere:
+    return FeatrixSphere()
+
+
+@pytest.fixture(scope="session")
+def animals() -> pd.DataFrame:
+    """Three hundred real animals, with the gaps real tables have."""
+    surveys = pd.read_csv(ROOT / "examples" / "data" / "portal_surveys.csv.gz")
+    wanted = ["species_id", "sex", "hindfoot_length", "weight", "month"]
+    return surveys[wanted].sample(300, random_state=1).reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def trained(featrix: FeatrixSphere, animals: pd.DataFrame) -> FoundationalModel:
+    """A model of `animals` that never saw the species, after three epochs."""
+    fm = featrix.create_foundational_model(
+        name="animals", df=animals, ignore_columns=["species_id"], epochs=3
+    )
+    return fm.wait_for_training(poll_interval=1, show_progress=False)
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """A fresh IPython shell, as a notebook's kernel has one."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell(config=config)
+    yield shell
+    shell.restore_sys_module_state()
+
+
+@pytest.fixture(autouse=True)
+def same_matplotlib_settings() -> Iterator[None]:
+    """No figure may change the user's own settings."""
+    before = dict(mpl.rcParams)
+    yield
+    assert dict(mpl.rcParams) == before
