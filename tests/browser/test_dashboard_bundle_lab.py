@@ -63,7 +63,7 @@ def test_grows_and_obeys_while_the_kernel_is_busy(
     notebook.run(0)
     notebook.start(1)  # from here on the main thread is not free until the run is over
     page.wait_for_function(
-        "() => parseInt(document.querySelector('.ftx-facts dd')?.innerText ?? 0) > 20"
+        "() => parseInt(document.querySelector('[data-fact=epoch]')?.innerText ?? 0) > 20"
     )
     page.get_by_role("button", name="Pause training").click()
     page.wait_for_function("() => document.querySelector('.ftx-pill')?.innerText === 'Paused'")

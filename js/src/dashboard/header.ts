@@ -21,10 +21,11 @@ export class RunHeader {
   constructor(store: DashboardStore, index: number) {
     this.#store = store;
     this.#index = index;
-    const facts = h("dl", { class: "ftx-facts" });
+    // No <dl>: hosts lay those out in ways of their own.
+    const facts = h("div", { class: "ftx-facts" });
     for (const name of ["epoch", "best", "speed", "time"]) {
-      const term = h("dt");
-      const value = h("dd");
+      const term = h("span", { class: "ftx-term" });
+      const value = h("span", { class: "ftx-value", "data-fact": name });
       this.#facts.set(name, { term, value });
       facts.append(h("div", {}, term, value));
     }

@@ -227,7 +227,7 @@ export class DashboardView {
   #panel(measure: Measure): Panel {
     const box = h("div", { class: "ftx-chart" });
     const value = h("output", { "aria-live": "off" });
-    const title = h("h4", {}, h("span", {}, measure.label), value);
+    const title = h("div", { class: "ftx-heading", role: "heading", "aria-level": 4 }, h("span", {}, measure.label), value);
     const chart = new Chart(box, {
       height: 130,
       endLabels: false,
