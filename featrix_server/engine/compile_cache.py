@@ -10,7 +10,8 @@ import numpy as np
 
 from . import programs, sphere
 from .batches import ENCODE_ROWS, Layout, Rows, Shape, shape_for
-from .network import D_MODEL
+from .losses import draw_views
+from .network import D_MODEL, SpaceNet
 
 COMMON = tuple(
     (shape_for(1, 1, 1, targets), batch) for targets in (1, 512) for batch in (128, 256, 512)
@@ -41,45 +42,44 @@ def warm_up(stop: threading.Event) -> None:
         _warm_sphere()
 
 
-def _start(shape: Shape) -> tuple:
-    key, constants = jax.random.key(0), Layout((), shape).constants()
-    prior = np.zeros(shape.targets, np.float32)
-    return key, constants, *programs.create(key, shape, constants, prior)
-
-
-def _weights(steps: int, batch: int) -> np.ndarray:
-    return np.zeros((steps, batch), np.float32)
-
-
 def _warm_training(shape: Shape, batch: int) -> None:
-    key, constants, net, state = _start(shape)
+    constants, net = _start(shape)
     none = np.int32(0)
-    chunk = Rows.empty(shape, programs.VALIDATION_CHUNK, batch).arrays()
-    weights = _weights(programs.VALIDATION_CHUNK, batch)
-    programs.validate_chunk(net, constants, chunk, weights, none, key)
-    chunk = Rows.empty(shape, programs.CHUNK, batch).arrays()
-    rates = np.zeros(programs.CHUNK, np.float32)
-    weights = _weights(programs.CHUNK, batch)
-    programs.train_chunk(net, state, constants, chunk, weights, rates, none, key, none)
+    weights, chunk = _chunk(shape, programs.VALIDATION_CHUNK, batch)
+    programs.validate_chunk(net, constants, chunk, weights, none)
+    weights, chunk = _chunk(shape, programs.CHUNK, batch)
+    state, rates = programs.fresh_state(net), np.zeros(programs.CHUNK, np.float32)
+    programs.train_chunk(net, state, constants, chunk, weights, rates, none)
+
+
+def _chunk(shape: Shape, steps: int, batch: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    views = draw_views(np.random.default_rng(0), (steps, batch), shape)
+    weights = np.zeros((steps, batch), np.float32)
+    return weights, Rows.empty(shape, steps, batch).arrays() | views
 
 
 def _warm_encoding(shape: Shape, batch: int) -> None:
     """Encoding does not depend on the training batch; the second call of a shape is free."""
-    _, constants, net, _ = _start(shape)
-    head, _ = sphere.create_head(*_no_components())
+    constants, net = _start(shape)
     for n in ENCODE_ROWS:
         rows = Rows.empty(shape, n, unseen=True)
         hidden = np.zeros((n, shape.columns), bool)
-        programs.place_points(head, programs.embed_rows(net, constants, rows.arrays(), hidden))
-
-
-def _no_components() -> tuple:
-    return jax.random.key(0), np.zeros((D_MODEL, 3), np.float32), np.zeros(D_MODEL, np.float32)
+        programs.place_points(_head(), programs.embed_rows(net, constants, rows.arrays(), hidden))
 
 
 def _warm_sphere() -> None:
-    head, state = sphere.create_head(*_no_components())
-    size = (sphere.GRAPH_CHUNK, sphere.GRAPH_BATCH, D_MODEL)
-    z = np.zeros(size, np.float32)
+    head = _head()
+    z = np.zeros((sphere.GRAPH_CHUNK, sphere.GRAPH_BATCH, D_MODEL), np.float32)
     rates = np.zeros(sphere.GRAPH_CHUNK, np.float32)
-    sphere.graph_chunk(head, state, z, z, rates, np.int32(0))
+    sphere.graph_chunk(head, sphere.fresh_graph_state(head), z, z, rates, np.int32(0))
+
+
+def _start(shape: Shape) -> tuple[dict[str, np.ndarray], SpaceNet]:
+    prior = np.zeros(shape.targets, np.float32)
+    net = SpaceNet.create(np.random.default_rng(0), shape, shape.columns, prior)
+    return Layout((), shape).constants(), net
+
+
+def _head() -> sphere.SphereHead:
+    basis = np.zeros((D_MODEL, 3), np.float32), np.zeros(D_MODEL, np.float32)
+    return sphere.SphereHead.create(np.random.default_rng(0), *basis)

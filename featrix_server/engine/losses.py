@@ -17,8 +17,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
+from .batches import Shape
 from .network import Batch, Constants, SpaceNet, quantile_code
 
 JOINT_WEIGHT = 1.0
@@ -86,30 +88,54 @@ def column_errors(
     return log_norm - picked, (ranks - (rank - 0.5) * math.sqrt(12.0)) ** 2
 
 
-def loss_parts(
-    net: SpaceNet, constants: Constants, batch: Batch, weight: Array, key: Array
-) -> Parts:
+def draw_views(rng: np.random.Generator, axes: tuple[int, ...], shape: Shape) -> Batch:
+    """Choose what two complementary views and a nearly full row do not show.
+
+    Drawn on the host: programs that draw random numbers compile and run more slowly.
+
+    Parameters
+    ----------
+    rng
+        Draws everything.
+    axes
+        Leading axes, rows last: ``(B,)`` or ``(steps, B)``.
+    shape
+        Padded sizes.
+
+    Returns
+    -------
+    dict
+        ``hidden`` and ``hidden_full`` bool (*axes, columns): hidden in the first view (the second
+        hides the rest), and in the nearly full row; ``hashed`` bool (*axes, categories): coded by
+        the hash of their text, as unseen categories are.
+    """
+    low, high = HIDDEN_SHARE
+    share = low + (high - low) * rng.random((*axes, 1), np.float32)
+    columns = (*axes, shape.columns)
+    return {
+        "hidden": rng.random(columns, np.float32) < share,
+        "hidden_full": rng.random(columns, np.float32) < FULL_HIDDEN_SHARE,
+        "hashed": rng.random((*axes, shape.categories), np.float32) < HASHED_SHARE,
+    }
+
+
+def loss_parts(net: SpaceNet, constants: Constants, batch: Batch, weight: Array) -> Parts:
     """All parts on one batch.
 
     Parameters
     ----------
-    net, constants, batch
-        Network, column constants, and rows ``(B, ...)``.
+    net, constants
+        Network and column constants.
+    batch
+        Rows ``(B, ...)`` with their views (:func:`draw_views`).
     weight
         (B,) 1 for a row, 0 for padding.
-    key
-        Draws the hidden columns.
     """
-    keys = jax.random.split(key, 4)
     n_rows, n_columns = batch["targets"].shape
-    low, high = HIDDEN_SHARE
-    share = jax.random.uniform(keys[0], (n_rows, 1), minval=low, maxval=high)
-    hidden_a = jax.random.uniform(keys[1], (n_rows, n_columns)) < share
-    hidden_full = jax.random.uniform(keys[2], (n_rows, n_columns)) < FULL_HIDDEN_SHARE
-    hidden = jnp.stack([hidden_a, ~hidden_a, hidden_full])
-    hashed = jax.random.uniform(keys[3], batch["categories"].shape) < HASHED_SHARE
+    hidden_a = batch["hidden"]
+    hidden = jnp.stack([hidden_a, ~hidden_a, batch["hidden_full"]])
 
-    tokens = net.tokens(constants, batch, hashed)
+    tokens = net.tokens(constants, batch, batch["hashed"])
     z = net.embed(
         constants,
         jnp.broadcast_to(tokens, (3, *tokens.shape)).reshape(3 * n_rows, *tokens.shape[1:]),

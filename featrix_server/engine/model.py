@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from .columns import encoder_from_dict, encoder_to_dict
 from .files import write_json
 from .network import D_MODEL, SpaceNet
 from .schema import Schema
-from .sphere import SphereHead, create_head
+from .sphere import SphereHead, fresh_graph_state
 
 
 def embed(
@@ -97,15 +96,35 @@ def load_columns(folder: Path) -> tuple[Schema, Layout]:
         ) from error
 
 
-def space_template(layout: Layout) -> dict[str, Any]:
-    """Shapes of the arrays of a space: what its checkpoints are checked against."""
-    key = jax.random.key(0)
-    prior = np.zeros(layout.shape.targets, np.float32)
-    create = partial(programs.create, shape=layout.shape)
-    net, opt = jax.eval_shape(create, key, constants=layout.constants(), log_prior=prior)
+def fresh_space(layout: Layout, log_prior: np.ndarray, seed: int = 0) -> dict[str, Any]:
+    """An untrained network and optimiser, and a head that knows no components yet.
+
+    Also the template that checkpoints are checked against.
+    """
+    rng = np.random.default_rng([seed, 4])
+    net = SpaceNet.create(rng, layout.shape, len(layout.encoders), log_prior)
     basis = np.zeros((D_MODEL, 3), np.float32), np.zeros(D_MODEL, np.float32)
-    head, head_opt = jax.eval_shape(create_head, key, *basis)
-    return {"net": net, "opt": opt, "head": head, "head_opt": head_opt}
+    head = SphereHead.create(rng, *basis)
+    return {
+        "net": net,
+        "opt": programs.fresh_state(net),
+        "head": head,
+        "head_opt": fresh_graph_state(head),
+    }
+
+
+def load_space(path: Path, layout: Layout, *parts: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Read parts of a space (all by default) from a checkpoint, onto the device; and its header.
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing, damaged or of another model.
+    """
+    template = fresh_space(layout, np.zeros(layout.shape.targets, np.float32))
+    wanted = {name: template[name] for name in parts or template}
+    tree, header = load_tree(path, wanted)
+    return jax.device_put(tree), header
 
 
 class EmbeddingModel:
@@ -142,8 +161,8 @@ class EmbeddingModel:
         self.layout = layout
         self.encoders = layout.encoders
         self.header = header or {}
+        self.net, self.head = net, head
         # On the device once, so that a single query copies nothing but its row.
-        self.net, self.head = jax.device_put((net, head))
         self.constants = jax.device_put(layout.constants())
 
     @classmethod
@@ -167,8 +186,7 @@ class EmbeddingModel:
         path = folder / "model.safetensors"
         if checkpoint is not None or not path.exists():
             path = folder / "checkpoints" / f"{checkpoint or 'best'}.safetensors"
-        template = space_template(layout)
-        tree, header = load_tree(path, {name: template[name] for name in ("net", "head")})
+        tree, header = load_space(path, layout, "net", "head")
         return cls(schema, layout, tree["net"], tree["head"], header)
 
     def rows(self, records: Sequence[dict[str, Any]]) -> Rows:

@@ -11,6 +11,7 @@ import math
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from .batches import MAX_BINS, Shape
@@ -30,6 +31,11 @@ Constants = dict[str, Array]
 Batch = dict[str, Array]
 
 
+def normal(rng: np.random.Generator, size: tuple[int, ...], scale: float) -> np.ndarray:
+    """Normal numbers, drawn on the host: a program that draws takes seconds to compile."""
+    return rng.standard_normal(size, np.float32) * np.float32(scale)
+
+
 class Dense(eqx.Module):
     """An affine map of the last axis."""
 
@@ -40,10 +46,14 @@ class Dense(eqx.Module):
         return x @ self.weight + self.bias
 
     @staticmethod
-    def create(key: Array, n_in: int, n_out: int, fan_in: Array | int) -> Dense:
+    def create(rng: np.random.Generator, n_in: int, n_out: int, fan_in: float) -> Dense:
         """Normal weights of variance ``1 / fan_in`` (the inputs that are not padding)."""
-        weight = jax.random.normal(key, (n_in, n_out)) / jnp.sqrt(fan_in)
-        return Dense(weight, jnp.zeros(n_out))
+        return Dense(normal(rng, (n_in, n_out), fan_in**-0.5), np.zeros(n_out, np.float32))
+
+    @staticmethod
+    def zero(n_in: int, bias: np.ndarray) -> Dense:
+        """No weights yet: every input gives ``bias``."""
+        return Dense(np.zeros((n_in, len(bias)), np.float32), bias)
 
 
 class Block(eqx.Module):
@@ -102,38 +112,45 @@ class SpaceNet(eqx.Module):
     rank: Dense  # D_MODEL -> N
 
     @staticmethod
-    def create(key: Array, shape: Shape, constants: Constants, log_prior: Array) -> SpaceNet:
-        """A fresh network; ``log_prior`` (targets,) starts the predictions at the base rates."""
-        keys = iter(jax.random.split(key, 16))
-        width = shape.columns * TOKEN_WIDTH
-        real_width = constants["active"].sum() * TOKEN_WIDTH
+    def create(
+        rng: np.random.Generator, shape: Shape, n_columns: int, log_prior: np.ndarray
+    ) -> SpaceNet:
+        """A fresh network.
 
-        def vectors(*size: int, scale: float) -> Array:
-            return scale * jax.random.normal(next(keys), size)
-
+        Parameters
+        ----------
+        rng
+            Draws the weights.
+        shape, n_columns
+            Padded sizes, and columns that are not padding.
+        log_prior
+            float32 (targets,): predictions start at these base rates.
+        """
+        width, real_width = shape.columns * TOKEN_WIDTH, n_columns * TOKEN_WIDTH
         n_features = MAX_BINS + 1 + 2 * PERIODS
+        wide = HIDDEN_WIDTH
         return SpaceNet(
-            number_weight=vectors(shape.numbers, n_features, TOKEN_WIDTH, scale=0.25),
-            frequency=vectors(shape.numbers, PERIODS, scale=1.0),
-            category_table=vectors(shape.targets, TOKEN_WIDTH, scale=0.7),
-            hash_weight=vectors(DENSE_WIDTH, TOKEN_WIDTH, scale=0.7),
-            dense_weight=vectors(shape.dense, DENSE_WIDTH, TOKEN_WIDTH, scale=0.7),
-            column_bias=jnp.zeros((shape.columns, TOKEN_WIDTH)),
-            missing=vectors(shape.columns, TOKEN_WIDTH, scale=0.5),
-            hidden=vectors(shape.columns, TOKEN_WIDTH, scale=0.5),
-            enter=Dense.create(next(keys), width, HIDDEN_WIDTH, real_width),
+            number_weight=normal(rng, (shape.numbers, n_features, TOKEN_WIDTH), 0.25),
+            frequency=normal(rng, (shape.numbers, PERIODS), 1.0),
+            category_table=normal(rng, (shape.targets, TOKEN_WIDTH), 0.7),
+            hash_weight=normal(rng, (DENSE_WIDTH, TOKEN_WIDTH), 0.7),
+            dense_weight=normal(rng, (shape.dense, DENSE_WIDTH, TOKEN_WIDTH), 0.7),
+            column_bias=np.zeros((shape.columns, TOKEN_WIDTH), np.float32),
+            missing=normal(rng, (shape.columns, TOKEN_WIDTH), 0.5),
+            hidden=normal(rng, (shape.columns, TOKEN_WIDTH), 0.5),
+            enter=Dense.create(rng, width, wide, real_width),
             blocks=tuple(
                 Block(
-                    jnp.ones(HIDDEN_WIDTH),
-                    jnp.zeros(HIDDEN_WIDTH),
-                    Dense.create(next(keys), HIDDEN_WIDTH, HIDDEN_WIDTH, HIDDEN_WIDTH),
+                    np.ones(wide, np.float32),
+                    np.zeros(wide, np.float32),
+                    Dense.create(rng, wide, wide, wide),
                 )
                 for _ in range(BLOCKS)
             ),
-            leave=Dense.create(next(keys), HIDDEN_WIDTH, D_MODEL, HIDDEN_WIDTH),
-            skip=jax.random.normal(next(keys), (width, D_MODEL)) / jnp.sqrt(real_width),
-            target=Dense(jnp.zeros((D_MODEL, shape.targets)), log_prior),
-            rank=Dense(jnp.zeros((D_MODEL, shape.numbers)), jnp.zeros(shape.numbers)),
+            leave=Dense.create(rng, wide, D_MODEL, wide),
+            skip=normal(rng, (width, D_MODEL), real_width**-0.5),
+            target=Dense.zero(D_MODEL, log_prior),
+            rank=Dense.zero(D_MODEL, np.zeros(shape.numbers, np.float32)),
         )
 
     def tokens(self, constants: Constants, batch: Batch, hashed: Array | None = None) -> Array:

@@ -14,10 +14,9 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from .batches import Shape
 from .losses import Parts, loss_parts
 from .network import Batch, Constants, SpaceNet
-from .sphere import SphereHead
+from .sphere import SphereHead, zeros_like
 
 CHUNK = 16
 """Batches a training program takes at once."""
@@ -39,19 +38,13 @@ def optimiser() -> optax.GradientTransformation:
     )
 
 
-@partial(jax.jit, static_argnames="shape")
-def create(
-    key: Array, shape: Shape, constants: Constants, log_prior: Array
-) -> tuple[SpaceNet, optax.OptState]:
-    """A fresh network with its optimiser state."""
-    net = SpaceNet.create(key, shape, constants, log_prior)
-    return net, optimiser().init(net)
+def fresh_state(net: SpaceNet) -> optax.OptState:
+    """The optimiser's state before its first step."""
+    return zeros_like(jax.eval_shape(optimiser().init, net))
 
 
-def _loss(
-    net: SpaceNet, constants: Constants, batch: Batch, weight: Array, key: Array
-) -> tuple[Array, Parts]:
-    parts = loss_parts(net, constants, batch, weight, key)
+def _loss(net: SpaceNet, constants: Constants, batch: Batch, weight: Array) -> tuple[Array, Parts]:
+    parts = loss_parts(net, constants, batch, weight)
     return parts.total(), parts
 
 
@@ -86,8 +79,6 @@ def train_chunk(
     weights: Array,
     rates: Array,
     n_steps: Array,
-    key: Array,
-    first_step: Array,
 ) -> tuple[SpaceNet, optax.OptState, Sums]:
     """Take ``n_steps`` optimiser steps on the first batches of a chunk.
 
@@ -97,13 +88,11 @@ def train_chunk(
     Parameters
     ----------
     chunk
-        Arrays ``(CHUNK, B, ...)`` of :class:`~.batches.Rows`.
+        Arrays ``(CHUNK, B, ...)`` of :class:`~.batches.Rows` and of ``draw_views``.
     weights
         (CHUNK, B), 1 for a row, 0 for padding.
     rates
         (CHUNK,) learning rates.
-    key, first_step
-        Step ``i`` draws from ``fold_in(key, first_step + i)``, however steps are chunked.
 
     Returns
     -------
@@ -115,8 +104,7 @@ def train_chunk(
         net, state, sums = carry
         batch = jax.tree.map(lambda part: part[i], chunk)
         gradient_of = jax.value_and_grad(_loss, has_aux=True)
-        step_key = jax.random.fold_in(key, first_step + i)
-        (_, parts), gradient = gradient_of(net, constants, batch, weights[i], step_key)
+        (_, parts), gradient = gradient_of(net, constants, batch, weights[i])
         norm = jnp.sqrt(sum(jnp.vdot(leaf, leaf) for leaf in jax.tree.leaves(gradient)))
         finite = jnp.isfinite(norm)
         updates, new_state = optimiser().update(gradient, state, net)
@@ -138,13 +126,13 @@ def train_chunk(
 
 @jax.jit
 def validate_chunk(
-    net: SpaceNet, constants: Constants, chunk: Batch, weights: Array, n_steps: Array, key: Array
+    net: SpaceNet, constants: Constants, chunk: Batch, weights: Array, n_steps: Array
 ) -> Sums:
-    """Loss parts summed over the first ``n_steps`` batches of a chunk, always the same views."""
+    """Loss parts summed over the first ``n_steps`` batches of a chunk."""
 
     def step(i: Array, sums: Sums) -> Sums:
         batch = jax.tree.map(lambda part: part[i], chunk)
-        parts = loss_parts(net, constants, batch, weights[i], jax.random.fold_in(key, i))
+        parts = loss_parts(net, constants, batch, weights[i])
         return _add_parts(sums, parts, weights[i])
 
     return jax.lax.fori_loop(0, n_steps, step, _zero_sums(constants["active"].shape[0]))

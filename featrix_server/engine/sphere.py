@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -49,15 +50,14 @@ class SphereHead(Module):
         return self.raw(z) @ self.rotation
 
     @staticmethod
-    def create(key: Array, components: Array, mean: Array) -> SphereHead:
+    def create(rng: np.random.Generator, components: np.ndarray, mean: np.ndarray) -> SphereHead:
         """Start at the first three principal ``components`` (d, 3) about ``mean`` (d,)."""
-        first, second = jax.random.split(key)
         return SphereHead(
             linear=Dense(components, -mean @ components),
-            first=Dense.create(first, D_MODEL, HEAD_WIDTH, D_MODEL),
-            second=Dense.create(second, HEAD_WIDTH, HEAD_WIDTH, HEAD_WIDTH),
-            last=Dense(jnp.zeros((HEAD_WIDTH, 3)), jnp.zeros(3)),
-            rotation=jnp.eye(3),
+            first=Dense.create(rng, D_MODEL, HEAD_WIDTH, D_MODEL),
+            second=Dense.create(rng, HEAD_WIDTH, HEAD_WIDTH, HEAD_WIDTH),
+            last=Dense.zero(HEAD_WIDTH, np.zeros(3, np.float32)),
+            rotation=np.eye(3, dtype=np.float32),
         )
 
 
@@ -67,11 +67,14 @@ def graph_optimiser() -> optax.GradientTransformation:
     return optax.chain(optax.clip_by_global_norm(1.0), optax.scale_by_adam())
 
 
-@jax.jit
-def create_head(key: Array, components: Array, mean: Array) -> tuple[SphereHead, optax.OptState]:
-    """A fresh head with its optimiser state."""
-    head = SphereHead.create(key, components, mean)
-    return head, graph_optimiser().init(head)
+def fresh_graph_state(head: SphereHead) -> optax.OptState:
+    """The optimiser's state before its first step."""
+    return zeros_like(jax.eval_shape(graph_optimiser().init, head))
+
+
+def zeros_like(shapes: Any) -> Any:
+    """Zeros of the shapes of a tree, made on the host."""
+    return jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
 
 
 def principal_components(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,19 +18,20 @@ import numpy as np
 
 from . import programs
 from .batches import Layout, Rows
-from .checkpoint import load_header, load_tree, save_tree
+from .checkpoint import save_tree
 from .data import TrainingData
 from .frames import MAX_FRAMES, MAX_POINTS, FrameStore, frame_epochs, turn_onto
-from .model import embed, points, space_template
+from .losses import draw_views
+from .model import embed, fresh_space, load_space, points
 from .plan import Plan
 from .report import Decision, EpochReport, Tally, column_entropy
 from .sphere import (
     GRAPH_RATE,
     GRAPH_ROWS,
     NeighbourGraph,
+    SphereHead,
     cosine_rates,
-    create_head,
-    graph_optimiser,
+    fresh_graph_state,
     principal_components,
 )
 from .watch import GradientWatch
@@ -80,7 +81,6 @@ class Trainer:
         self.layout, self.plan, self.data = layout, plan, data
         self._checkpoints = folder / "checkpoints"
         self._on_epoch = on_epoch
-        self._key = jax.random.key(plan.seed)
         self.frames = FrameStore(folder)
         self._constants = jax.device_put(layout.constants())
         self.entropy = column_entropy(layout, data.targets)
@@ -90,7 +90,6 @@ class Trainer:
         self.progress = Progress(plan.epochs)
         if not self._resume():
             self._start()
-        self._movie_rows = data.rows(np.array(self.frames.row_ids), unseen=True)
 
     def run(self) -> bool:
         """Train to the end; False if paused on the way."""
@@ -131,37 +130,42 @@ class Trainer:
 
     def _start(self) -> None:
         prior = self.layout.log_prior(self.data.targets)
-        shape = self.layout.shape
-        self.net, self.opt = programs.create(self._key, shape, self._constants, prior)
-        rng = np.random.default_rng([self.plan.seed, 4])
+        space = jax.device_put(fresh_space(self.layout, prior, self.plan.seed))
+        self.net, self.opt, self.head_opt = space["net"], space["opt"], space["head_opt"]
+        rng = self._rng(10)
         count = min(MAX_POINTS, self.plan.n_rows)
         self.frames.begin(rng.choice(self.plan.n_rows, count, replace=False).tolist())
         self._movie_rows = self.data.rows(np.array(self.frames.row_ids), unseen=True)
         basis = principal_components(self._movie_embedding())
-        self.head, self.head_opt = create_head(self._key, *basis)
+        self.head = jax.device_put(SphereHead.create(rng, *basis))
 
     def _resume(self) -> bool:
         path = self._checkpoints / "last.safetensors"
         if not path.exists():
             return False
-        progress = load_header(path)["progress"]
-        tree, _ = load_tree(path, space_template(self.layout))
-        self.net, self.opt = jax.device_put((tree["net"], tree["opt"]))
-        self.head, self.head_opt = jax.device_put((tree["head"], tree["head_opt"]))
-        self.progress = Progress(**progress)
+        space, header = load_space(path, self.layout)
+        self.net, self.opt = space["net"], space["opt"]
+        self.head, self.head_opt = space["head"], space["head_opt"]
+        self.progress = Progress(**header["progress"])
         self._watch.restore(self.progress.watch)
         self.frames.truncate(self.progress.epoch)
+        self._movie_rows = self.data.rows(np.array(self.frames.row_ids), unseen=True)
         return True
 
+    def _rng(self, *purpose: int) -> np.random.Generator:
+        """Random numbers of their own for each purpose and epoch, whatever was drawn before."""
+        return np.random.default_rng([self.plan.seed, *purpose])
+
     def _fixed_batches(self, rows: Rows) -> tuple[dict[str, np.ndarray], np.ndarray, np.int32]:
-        """A validation chunk of all (or the first) rows: arrays, weights, batches in use."""
+        """All (or the first) rows under fixed views: a chunk, its weights, batches in use."""
         size = (programs.VALIDATION_CHUNK, self.plan.batch)
         count = min(len(rows), size[0] * size[1])
         index = np.zeros(size, np.int64)
         index.flat[:count] = np.arange(count)
         weight = np.zeros(size, np.float32)
         weight.flat[:count] = 1.0
-        return rows.take(index).arrays(), weight, np.int32(-(-count // size[1]))
+        views = draw_views(self._rng(12), size, self.layout.shape)
+        return rows.take(index).arrays() | views, weight, np.int32(-(-count // size[1]))
 
     # -- the embedding -----------------------------------------------------------------------
 
@@ -207,44 +211,47 @@ class Trainer:
 
     def _train(self, epoch: int) -> tuple[Tally, int]:
         rows, batch = self.data.epoch(epoch), self.plan.batch
-        order = np.random.default_rng([self.plan.seed, 5, epoch]).permutation(len(rows))
+        rng = self._rng(5, epoch)
+        order = rng.permutation(len(rows))
         steps = max(1, min(self.plan.steps, len(rows) // batch))
         index = np.zeros((-(-steps // programs.CHUNK) * programs.CHUNK, batch), np.int64)
         weight = np.zeros(index.shape, np.float32)
         used = min(steps * batch, len(rows))
         index.flat[:used], weight.flat[:used] = order[:used], 1.0
-        tally = Tally()
+        pending = []  # looked at after the last, so that gathering rows overlaps computing
         for start in range(0, steps, programs.CHUNK):
             span = slice(start, start + programs.CHUNK)
             step = self.progress.step + start
             rates = [self.plan.rate(step + i) for i in range(programs.CHUNK)]
+            views = draw_views(rng, weight[span].shape, self.layout.shape)
             self.net, self.opt, sums = programs.train_chunk(
                 self.net, self.opt, self._constants,
-                rows.take(index[span]).arrays(), weight[span], np.array(rates, np.float32),
-                np.int32(min(programs.CHUNK, steps - start)), self._key, np.int32(step),
+                rows.take(index[span]).arrays() | views, weight[span],
+                np.array(rates, np.float32), np.int32(min(programs.CHUNK, steps - start)),
             )  # fmt: skip
+            pending.append(sums)
+        tally = Tally()
+        for sums in pending:
             tally.add(sums)
         self._watch.see(tally.sums)
         return tally, steps
 
     def _measure(self, batches: tuple[dict[str, np.ndarray], np.ndarray, np.int32]) -> Tally:
         tally = Tally()
-        tally.add(programs.validate_chunk(self.net, self._constants, *batches, self._key))
+        tally.add(programs.validate_chunk(self.net, self._constants, *batches))
         return tally
 
     # -- the sphere --------------------------------------------------------------------------
 
     def _begin_sphere(self) -> None:
         """Go back to the best epoch, and fix its embedding."""
-        template = space_template(self.layout)
-        path = self._checkpoints / "best.safetensors"
-        tree, _ = load_tree(path, {name: template[name] for name in ("net", "head")})
-        self.net, self.head = jax.device_put((tree["net"], tree["head"]))
-        self.head_opt = graph_optimiser().init(self.head)
+        best, _ = load_space(self._checkpoints / "best.safetensors", self.layout, "net", "head")
+        self.net, self.head = best["net"], best["head"]
+        self.head_opt = jax.device_put(fresh_graph_state(self.head))
         self.progress.phase = "sphere"
 
     def _graph(self) -> NeighbourGraph:
-        rng = np.random.default_rng([self.plan.seed, 6])
+        rng = self._rng(6)
         count = min(GRAPH_ROWS, self.plan.n_rows)
         index = np.sort(rng.choice(self.plan.n_rows, count, replace=False))
         rows = self.data.rows(index, unseen=True)
@@ -256,7 +263,7 @@ class Trainer:
         done = epoch - progress.space_epochs - 1
         total = self.plan.sphere_epochs * steps
         rates = list(cosine_rates(GRAPH_RATE, done * steps, steps, total))
-        rng = np.random.default_rng([self.plan.seed, 7, epoch])
+        rng = self._rng(7, epoch)
         self.head, self.head_opt, loss = graph.train(
             self.head, self.head_opt, np.array(rates, np.float32), rng
         )
@@ -284,7 +291,7 @@ class Trainer:
         z = self._movie_embedding()
         if epoch:
             count = int(np.clip(MOVIE_STEPS // len(self._frame_epochs), 2, 16))
-            rng = np.random.default_rng([self.plan.seed, 8, epoch])
+            rng = self._rng(8, epoch)
             graph = NeighbourGraph(z[:MOVIE_GRAPH_ROWS])
             rates = np.full(count, GRAPH_RATE, np.float32)
             self.head, self.head_opt, _ = graph.train(self.head, self.head_opt, rates, rng)

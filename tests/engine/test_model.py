@@ -11,7 +11,7 @@ import pytest
 
 from featrix_server.engine import CheckpointError, EmbeddingModel
 from featrix_server.engine.batches import Layout, batch_size, shape_for
-from featrix_server.engine.losses import loss_parts
+from featrix_server.engine.losses import draw_views, loss_parts
 from featrix_server.engine.model import points
 from featrix_server.engine.watch import GradientWatch
 
@@ -137,13 +137,13 @@ def test_padding_changes_nothing(model, records):
         np.testing.assert_allclose(mine, theirs, atol=1e-5)
 
     # Rows of weight zero do not exist either.
-    key, ones = jax.random.key(0), np.ones(40, np.float32)
-    rows = model.rows(records)
-    batch, weight = rows.pad(60).arrays(), np.concatenate([ones, np.zeros(20, np.float32)])
+    views = draw_views(np.random.default_rng(0), (60,), narrow)
+    batch = model.rows(records).pad(60).arrays() | views
+    weight = (np.arange(60) < 40).astype(np.float32)
     measure = jax.jit(loss_parts)
-    few = measure(model.net, model.constants, batch, weight, key)
+    few = measure(model.net, model.constants, batch, weight)
     batch["numbers"][40:], batch["categories"][40:] = 1e6, 0
-    same = measure(model.net, model.constants, batch, weight, key)
+    same = measure(model.net, model.constants, batch, weight)
     for mine, theirs in zip(few, same, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-6)
 

@@ -59,7 +59,7 @@ def test_reports_tell_the_story(trained):
 
 def test_related_columns_share_bits_and_an_unrelated_one_does_not(make_training, people):
     training = make_training(people(400))
-    training.run(epochs=60)
+    training.run(epochs=40)
     columns = training.reports[-1].columns
     assert set(columns) == {"age", "income", "plan", "town"}
     bits = {name: figures["mutual_information_bits"] for name, figures in columns.items()}
@@ -126,7 +126,7 @@ class KilledError(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize("killed_at", [0, 1, 7, 13, 22])
+@pytest.mark.parametrize("killed_at", [1, 7, 15])
 def test_a_killed_training_resumes_bit_for_bit(make_training, trained, killed_at):
     whole, expected = trained
     training = make_training()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jax
 import numpy as np
 from sklearn.manifold import trustworthiness
 
@@ -11,8 +10,9 @@ from featrix_server.engine.neighbours import nearest
 from featrix_server.engine.network import D_MODEL
 from featrix_server.engine.sphere import (
     NeighbourGraph,
+    SphereHead,
     cosine_rates,
-    create_head,
+    fresh_graph_state,
     principal_components,
 )
 
@@ -21,6 +21,11 @@ def groups(n: int, k: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(k, D_MODEL))[rng.integers(k, size=n)] + 0.5 * rng.normal(size=(n, D_MODEL))
     return (z / np.linalg.norm(z, axis=1, keepdims=True)).astype(np.float32)
+
+
+def fresh_head(z: np.ndarray):
+    head = SphereHead.create(np.random.default_rng(0), *principal_components(z))
+    return head, fresh_graph_state(head)
 
 
 def test_nearest_neighbours_are_exact():
@@ -36,7 +41,7 @@ def test_few_rows_have_fewer_neighbours():
 
 def test_the_head_keeps_neighbours_better_than_principal_components():
     z = groups(300, 12)
-    head, state = create_head(jax.random.key(0), *principal_components(z))
+    head, state = fresh_head(z)
     before = points(head, z)
     rates = np.array(list(cosine_rates(2e-3, 0, 160, 160)), np.float32)
     graph = NeighbourGraph(z)
@@ -49,7 +54,7 @@ def test_the_head_keeps_neighbours_better_than_principal_components():
 
 def test_training_leaves_the_rotation_alone():
     z = groups(100, 3)
-    head, state = create_head(jax.random.key(0), *principal_components(z))
+    head, state = fresh_head(z)
     rates = np.full(3, 2e-3, np.float32)
     head, _, _ = NeighbourGraph(z).train(head, state, rates, np.random.default_rng(0))
     np.testing.assert_array_equal(np.asarray(head.rotation), np.eye(3))
