@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ MAX_COLUMN_JSON = 512 << 20  # bytes of {"column": [...]}, which must be held in
 Record = dict[str, Any]
 
 
+@dataclass
+class _BadLines:
+    """Lines that hold no record: how many, and the first of them."""
+
+    count: int = 0
+    first: list[BadLine] = field(default_factory=list)
+
+
 def stage_json(path: Path, folder: Path, filename: str, lines: bool) -> Staged:
     """Read UTF-8 JSON: an array of objects, an object of arrays, or an object a line.
 
@@ -33,14 +42,13 @@ def stage_json(path: Path, folder: Path, filename: str, lines: bool) -> Staged:
     TableError
         For broken JSON (with the place), anything but records, or no rows.
     """
-    bad: list[BadLine] = []
-    bad_count = [0]
+    bad = _BadLines()
     with path.open(encoding="utf-8") as file:
         first, second = _first_characters(file.read(CHUNK))
     if first == "[":
         records = _array(path, filename)
     elif first == "{" and (lines or _is_lines(path)):
-        records = _lines(path, bad, bad_count)
+        records = _lines(path, bad)
     elif first == "{" and second:
         records = _columns(path, filename)
     else:
@@ -51,10 +59,10 @@ def stage_json(path: Path, folder: Path, filename: str, lines: bool) -> Staged:
             field="file",
         )
     parts, names = _write_parts(records, folder)
-    if bad_count[0] > sum(pq.read_metadata(part).num_rows for part in parts):
-        line = bad[0]
+    if bad.count > sum(pq.read_metadata(part).num_rows for part in parts):
+        line = bad.first[0]
         raise TableError(
-            f"{bad_count[0]:,} lines of {filename} are no JSON objects "
+            f"{bad.count:,} lines of {filename} are no JSON objects "
             f"(line {line.line}: {line.reason})",
             code="bad_json",
             hint="One complete object a line, nothing else",
@@ -63,7 +71,7 @@ def stage_json(path: Path, folder: Path, filename: str, lines: bool) -> Staged:
     if not names:
         raise TableError(f"{filename} holds no rows", code="no_rows", field="file")
     cleaned, notes = clean_names(names)
-    return Staged(tuple(parts), cleaned, None, tuple(bad), bad_count[0], tuple(notes))
+    return Staged(tuple(parts), cleaned, None, tuple(bad.first), bad.count, tuple(notes))
 
 
 def _first_characters(text: str) -> tuple[str, str]:
@@ -120,7 +128,7 @@ def _array(path: Path, filename: str) -> Iterator[Record]:
             yield value
 
 
-def _lines(path: Path, bad: list[BadLine], bad_count: list[int]) -> Iterator[Record]:
+def _lines(path: Path, bad: _BadLines) -> Iterator[Record]:
     """Yield the objects one a line; note the lines that are none."""
     with path.open(encoding="utf-8", newline="\n") as file:
         for number, line in enumerate(file, start=1):
@@ -134,9 +142,9 @@ def _lines(path: Path, bad: list[BadLine], bad_count: list[int]) -> Iterator[Rec
             if isinstance(value, dict):
                 yield value
                 continue
-            bad_count[0] += 1
-            if len(bad) < KEPT_BAD_LINES:
-                bad.append(BadLine(number, reason, line.rstrip("\r\n")[:200]))
+            bad.count += 1
+            if len(bad.first) < KEPT_BAD_LINES:
+                bad.first.append(BadLine(number, reason, line.rstrip("\r\n")[:200]))
 
 
 def _columns(path: Path, filename: str) -> Iterator[Record]:
