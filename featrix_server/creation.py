@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import uuid
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from featrix_server.db import JobRow, SessionRow, add_event, is_disk_full
+from featrix_server.db import JobRow, SessionRow, add_event
 from featrix_server.errors import from_validation_details, invalid_input
 from featrix_server.routes.context import Context
 from featrix_server.schemas import CreateOptions, SessionCreated
@@ -85,12 +84,10 @@ def _read_into(folder: Path, options: CreateOptions, filename: str) -> tuple[lis
             column_overrides=options.column_overrides,
         )
     except engine.TableError as error:
-        if is_disk_full(error):
-            raise OSError(errno.ENOSPC, "No space left on device") from error
-        raise invalid_input(str(error), hint=error.hint, field=error.field) from error
+        raise invalid_input(f"{error.args[0]}.", hint=error.hint, field=error.field) from error
     (folder / SCHEMA_FILE).write_text(json.dumps(schema.to_dict()), "utf-8")
     (folder / UPLOAD_FILE).unlink()
-    warnings = [warning["message"] for warning in schema.warnings]
+    warnings = [*table.report.notes, *(warning["message"] for warning in schema.warnings)]
     if table.report.bad_line_count:
         first = table.report.bad_lines[0]
         warnings.append(

@@ -66,6 +66,16 @@ def not_ready(error: str, *, hint: str) -> ApiError:
     return ApiError(409, "not_ready", error, hint=hint)
 
 
+def crash(error: Exception) -> ApiError:
+    """Return the error for a fault of our own; what it was goes into the log, not over the wire."""
+    return ApiError(
+        500,
+        "internal",
+        f"The server failed on this request ({type(error).__name__}).",
+        hint="`featrix-server logs` shows the cause.",
+    )
+
+
 def envelope_response(error: ApiError, compute_cluster: str) -> Response:
     """Return the HTTP answer for an error."""
     body = {
@@ -93,9 +103,8 @@ def install_error_handlers(app: FastAPI, compute_cluster: str) -> None:
 
     app.add_exception_handler(HTTPException, handler(_from_http))
     app.add_exception_handler(RequestValidationError, handler(_from_validation))
-    for kind in (OSError, OperationalError):  # handled, so not logged as crashes
-        app.add_exception_handler(kind, handler(_from_any))
-    app.add_exception_handler(Exception, handler(_from_any))
+    for kind in (OSError, OperationalError):
+        app.add_exception_handler(kind, handler(_from_full_disk))
 
 
 def from_validation_details(details: Sequence[Any]) -> ApiError:
@@ -125,17 +134,12 @@ def _from_validation(error: RequestValidationError) -> ApiError:
     return from_validation_details(error.errors())
 
 
-def _from_any(error: Exception) -> ApiError:
-    if is_disk_full(error):
-        return ApiError(
-            507,
-            "disk_full",
-            "The server's disk is full; nothing of this request was kept.",
-            hint="Free some space, or delete models that are no longer needed, and try again.",
-        )
+def _from_full_disk(error: Exception) -> ApiError:
+    if not is_disk_full(error):
+        raise error  # a crash, for the gate to log and answer
     return ApiError(
-        500,
-        "internal",
-        f"The server failed on this request ({type(error).__name__}).",
-        hint="`featrix-server logs` shows the cause.",
+        507,
+        "disk_full",
+        "The server's disk is full; nothing of this request was kept.",
+        hint="Free some space, or delete models that are no longer needed, and try again.",
     )

@@ -82,7 +82,7 @@ def to_glb(movie: Movie, frames: np.ndarray, clusters: Clusters) -> bytes:
         accessors[0]["min"] = frames.min((0, 1)).tolist()
         accessors[0]["max"] = frames.max((0, 1)).tolist()
     for k in clusters.available_k:
-        blocks.append(clusters.labels(k, row_ids).tobytes())
+        blocks.append(clusters.labels[k][row_ids].tobytes())
         view = len(blocks) - 1
         accessors.append(
             {

@@ -30,51 +30,48 @@ class Clusters:
 
     Attributes
     ----------
-    document : dict
-        The engine's ``clusters.json``; empty while there are none.
+    best_k : int or None
+        The number of clusters that fits best; None while there are no clusters.
+    about : dict of int to dict
+        Scores, sizes and distinguishing features, by number of clusters.
+    labels : dict of int to ndarray
+        Cluster of each row, uint8 (n_rows,), by number of clusters.
     """
 
-    document: dict[str, Any]
-
-    @property
-    def results(self) -> dict[str, Any]:
-        """What was found for each number of clusters, keyed by that number as text."""
-        results: dict[str, Any] = self.document.get("entire_cluster_results", {})
-        return results
+    best_k: int | None
+    about: dict[int, dict[str, Any]]
+    labels: dict[int, np.ndarray]
 
     @property
     def available_k(self) -> list[int]:
-        """The numbers of clusters there are."""
-        return sorted(int(k) for k in self.results)
-
-    @property
-    def best_k(self) -> int | None:
-        """The number of clusters that fits best."""
-        return self.document.get("best_k")
-
-    def labels(self, k: int, row_ids: np.ndarray) -> np.ndarray:
-        """Cluster of each of the given rows, uint8 (n,)."""
-        labels = np.asarray(self.results[str(k)]["cluster_labels"], np.uint8)
-        return np.take(labels, row_ids)
+        """The numbers of clusters there are, rising."""
+        return sorted(self.labels)
 
     def best_labels(self, row_ids: np.ndarray) -> np.ndarray:
-        """Cluster of each row in the best clustering; all 0 while there is none."""
+        """Cluster of each of these rows in the best clustering; all 0 while there is none."""
         if self.best_k is None:
             return np.zeros(len(row_ids), np.uint8)
-        return self.labels(self.best_k, row_ids)
+        return np.take(self.labels[self.best_k], row_ids)
 
-    def for_rows(self, row_ids: np.ndarray) -> dict[str, Any]:
-        """Return `results` with the labels of the given rows only, in their order."""
+    def results(self, row_ids: np.ndarray | slice = slice(None)) -> dict[str, Any]:
+        """Return the wire's ``entire_cluster_results``: labels of these rows, by row offset."""
         return {
-            key: {**result, "cluster_labels": self.labels(int(key), row_ids).tolist()}
-            for key, result in self.results.items()
+            str(k): {**self.about[k], "cluster_labels": self.labels[k][row_ids].tolist()}
+            for k in self.available_k
         }
 
 
 def load_clusters(folder: Path) -> Clusters:
     """Return the clusters of a session, none before its training is done."""
     path = folder / "clusters.json"
-    return Clusters(json.loads(path.read_text("utf-8")) if path.exists() else {})
+    if not path.exists():
+        return Clusters(None, {}, {})
+    found = json.loads(path.read_text("utf-8"))
+    by_k = {
+        int(k): {**result, "algorithm": found["algorithm"]} for k, result in found["by_k"].items()
+    }
+    labels = {k: np.asarray(result.pop("labels"), np.uint8) for k, result in by_k.items()}
+    return Clusters(found["best_k"], by_k, labels)
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def load_points(folder: Path, clusters: Clusters) -> Points | None:
 
     None before the first frame.
     """
-    if clusters.results:
+    if clusters.labels:
         xyz = np.load(folder / "sphere.npy", mmap_mode="r")
         return Points(xyz, range(len(xyz)))
     frames = frame_store(folder)
@@ -191,7 +188,7 @@ def arrow_stream(
         arrays = [pa.array(row_ids), pa.array(np.arange(start, stop, dtype=np.int64))]
         xyz = np.asarray(points.xyz[start:stop], np.float32)
         arrays += [pa.array(np.ascontiguousarray(xyz[:, axis])) for axis in range(3)]
-        arrays += [pa.array(clusters.labels(k, row_ids)) for k in clusters.available_k]
+        arrays += [pa.array(np.take(clusters.labels[k], row_ids)) for k in clusters.available_k]
         return pa.RecordBatch.from_arrays(
             arrays + batch.columns, names=own + names
         ).replace_schema_metadata(metadata)

@@ -10,12 +10,16 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import logging
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from featrix_server.errors import ApiError, envelope_response
+from featrix_server.errors import ApiError, crash, envelope_response
 from featrix_server.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 OPEN_PATHS = ("/health",)
 UPLOAD_PATHS = ("/compute/upload_with_new_session",)
@@ -26,9 +30,10 @@ _DRAIN_S = 60.0
 class Gate:
     """ASGI middleware: refuse what is not for us, too large, or without the key.
 
-    A refusal is sent only after the rest of the body has been read and dropped (for at most a
+    An answer is sent only after the rest of the body has been read and dropped (for at most a
     minute): a client that is still sending would otherwise see a broken connection, not the
-    reason, and try again.
+    reason, and try again. A crash inside is logged and answered here, for the same reason: left
+    to the web server, it would cut the connection.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
@@ -45,17 +50,29 @@ class Gate:
         headers = Headers(scope=scope)
         body = _Body(receive, headers, self._limit(scope["path"]))
 
+        answering = False
+
         async def send_after_body(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            nonlocal answering
+            if not answering:
+                answering = True
                 await body.drain()
             await send(message)
 
         refusal = self._refusal(scope["path"], headers, body)
         if refusal is None:
-            await self.app(scope, body.receive, send_after_body)
-        else:
-            response = envelope_response(refusal, self._settings.compute_cluster)
-            await response(scope, receive, send_after_body)
+            try:
+                await self.app(scope, body.receive, send_after_body)
+                return
+            except ClientDisconnect:
+                return  # nobody is left to answer
+            except Exception as error:
+                if answering:
+                    raise  # too late for a proper answer: the server cuts the connection
+                logger.exception("%s %s", scope["method"], scope["path"])
+                refusal = crash(error)
+        response = envelope_response(refusal, self._settings.compute_cluster)
+        await response(scope, receive, send_after_body)
 
     def _limit(self, path: str) -> int:
         if path.rstrip("/") in UPLOAD_PATHS:

@@ -41,12 +41,15 @@ def _plain_type(kind: pa.DataType) -> str:
 
 def batches(folder: Path, rows: Sequence[int] | range) -> Iterator[pa.RecordBatch]:
     """Yield the given rows of the table, in order; a range is read without holding the table."""
-    file = pq.ParquetFile(folder / DATA_FILE)
+    # The engine takes a second to import, which a server that only lists models need not pay.
+    from featrix_server.engine import open_table
+
+    table = open_table(folder / DATA_FILE)
     if not isinstance(rows, range):
-        yield from file.read().take(pa.array(rows, pa.int64())).to_batches(_BATCH_ROWS)
+        yield from table.take(rows).to_batches(_BATCH_ROWS)
         return
     position = 0
-    for batch in file.iter_batches(_BATCH_ROWS):
+    for batch in table.batches(_BATCH_ROWS):
         start = max(rows.start - position, 0)
         count = min(rows.stop - position, batch.num_rows) - start
         if count > 0:

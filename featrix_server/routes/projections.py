@@ -68,11 +68,11 @@ def projections(
     about: dict[str, Any] = {"total_count": total, "offset": offset, "limit": limit}
     about |= {"best_k": clusters.best_k, "available_k": clusters.available_k}
     if ARROW_STREAM in accept:
-        about["clusters"] = _without_labels(clusters)
+        about["clusters"] = clusters.about
         about["column_types"] = tables.column_types(session.folder)
         stream = arrow_stream(session.folder, points, window, clusters, about)
         return StreamingResponse(stream, media_type=ARROW_STREAM)
-    about["entire_cluster_results"] = clusters.results
+    about["entire_cluster_results"] = clusters.results()
     return StreamingResponse(
         _projections_json(session, points, window, clusters, about), media_type="application/json"
     )
@@ -188,6 +188,7 @@ def _movie_json(
 ) -> Iterator[str]:
     clusters = load_clusters(session.folder)
     frames = frame_store(session.folder)
+    labels = clusters.results(np.asarray(frames.row_ids, np.int64))
     constant: list[str] = []
     if not metadata_only:
         constant = list(
@@ -198,7 +199,7 @@ def _movie_json(
         is_last = movie.positions.start + index == len(frames.epochs) - 1
         about = {
             "epoch": epoch,
-            "entire_cluster_results": _movie_clusters(frames, clusters) if is_last else {},
+            "entire_cluster_results": labels if is_last else {},
             "total_count": movie.total_points,
             "offset": query.point_offset,
             "limit": query.point_limit,
@@ -261,24 +262,11 @@ def epoch_projections_meta(
         "column_types": tables.column_types(session.folder),
         "source_rows": list(tables.grouped_rows(session.folder, movie.row_ids)),
         "training_metrics": metric_series(context.database, session.training),
-        "entire_cluster_results": clusters.for_rows(np.asarray(movie.row_ids, np.int64)),
+        "entire_cluster_results": clusters.results(np.asarray(movie.row_ids, np.int64)),
         "best_k": clusters.best_k,
         "available_k": clusters.available_k,
     }
     return SafeJSONResponse(about)
-
-
-def _movie_clusters(frames: Any, clusters: Clusters) -> dict[str, Any]:
-    """Return the final clusters with one label a point of a whole frame, by row offset."""
-    return clusters.for_rows(np.asarray(frames.row_ids, np.int64))
-
-
-def _without_labels(clusters: Clusters) -> dict[str, Any]:
-    """Return the cluster results without the labels, which are columns of the Arrow stream."""
-    return {
-        key: {name: value for name, value in result.items() if name != "cluster_labels"}
-        for key, result in clusters.results.items()
-    }
 
 
 def _in_pages(pieces: Iterator[str], size: int = 1000) -> Iterator[str]:
