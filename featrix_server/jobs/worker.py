@@ -169,7 +169,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is meant for the server
     threading.Thread(target=_leave_with_server, name="parent-watch", daemon=True).start()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for chatty in ("alembic", "jax"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     work(settings)

@@ -23,9 +23,10 @@ _MARK = "FEATRIX_TEST_MARK"
 
 
 @pytest.fixture(scope="session")
-def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of compiled programs for all servers of a test run."""
-    return tmp_path_factory.mktemp("compile-cache")
+def compile_cache(pytestconfig: pytest.Config) -> Path:
+    """One folder of compiled programs for all servers, kept from one test run to the next."""
+    cache: pytest.Cache = pytestconfig.cache  # type: ignore[assignment]  # None without the plugin
+    return cache.mkdir("featrix-compile-cache")
 
 
 @dataclass
