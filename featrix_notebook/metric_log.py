@@ -23,13 +23,18 @@ _ALIASES = {
     "lr": "learning_rate", "grad_norm": "gradient_norm",
 }  # fmt: skip
 
+_KNOWN = frozenset(_ALIASES.values()) | {
+    "phase", "joint_loss", "marginal_loss", "spread_loss", "sphere_loss", "steps", "duration",
+}  # fmt: skip
+
 # What an epoch report says about the run as a whole, and not about its epoch.
 _OF_THE_RUN = frozenset({"total_epochs", "best_epoch", "seconds_left", "job_id", "columns"})
 
 
 def canonical(name: str) -> str:
     """The name under which a column of a log is kept: ``val_loss`` -> ``validation_loss``."""
-    return _ALIASES.get(name.strip().lower().replace(" ", "_"), name)
+    plain = name.strip().lower().replace(" ", "_")
+    return plain if plain in _KNOWN else _ALIASES.get(plain, name)
 
 
 def number(value: Any) -> float:

@@ -282,7 +282,11 @@ def _log_of(columns: dict[str, list[Any]], name: str) -> MetricLog:
     if len(lengths) > 1:
         told = ", ".join(f"{key} {len(values)}" for key, values in columns.items())
         raise ValueError(f"The columns of {name!r} have different lengths: {told}.")
-    renamed = {canonical(key): values for key, values in columns.items()}
+    renamed: dict[str, list[Any]] = {}
+    for key, values in columns.items():
+        if canonical(key) in renamed:
+            raise ValueError(f"Two columns of {name!r} mean {canonical(key)!r}: leave one out.")
+        renamed[canonical(key)] = values
     rows = lengths.pop() if lengths else 0
     numeric = {
         key: values
