@@ -129,10 +129,11 @@ class _Column:
 def _profile(labels: np.ndarray, sizes: np.ndarray, columns: Sequence[_Column]) -> dict[str, Any]:
     k = len(sizes)
     tables = {column.name: column.table(labels, k) for column in columns}
-    ranking = sorted(
-        ({"column": name, "mutual_information_bits": _bits(t)} for name, t in tables.items()),
-        key=lambda one: -one["mutual_information_bits"],
-    )
+    bits = {name: _bits(table) for name, table in tables.items()}
+    ranking = [
+        {"column": name, "mutual_information_bits": bits[name]}
+        for name in sorted(bits, key=bits.__getitem__, reverse=True)
+    ]
     clusters = []
     for cluster in range(k):
         mine = labels == cluster

@@ -18,10 +18,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from .batches import Shape
-from .network import Batch, Constants, SpaceNet, quantile_code
+from .network import Array, Batch, Constants, SpaceNet, quantile_code
 
 JOINT_WEIGHT = 1.0
 MARGINAL_WEIGHT = 1.0
@@ -88,7 +87,9 @@ def column_errors(
     return log_norm - picked, (ranks - (rank - 0.5) * math.sqrt(12.0)) ** 2
 
 
-def draw_views(rng: np.random.Generator, axes: tuple[int, ...], shape: Shape) -> Batch:
+def draw_views(
+    rng: np.random.Generator, axes: tuple[int, ...], shape: Shape
+) -> dict[str, np.ndarray]:
     """Choose what two complementary views and a nearly full row do not show.
 
     Drawn on the host: programs that draw random numbers compile and run more slowly.
@@ -145,8 +146,8 @@ def loss_parts(net: SpaceNet, constants: Constants, batch: Batch, weight: Array)
     known = (batch["targets"] >= 0) * weight[:, None] * constants["active"]
     counted = jnp.stack([hidden_a * known, ~hidden_a * known, known])
     entropy, rank_error = column_errors(net, constants, batch, z)
-    n_numbers = batch["numbers"].shape[1]
-    error = (entropy * counted).at[..., :n_numbers].add(rank_error * counted[..., :n_numbers])
+    others = ((0, 0), (0, 0), (0, n_columns - rank_error.shape[-1]))
+    error = (entropy + jnp.pad(rank_error, others)) * counted
     # The two views hide each column once between them, so they share one mean.
     n_known = jnp.maximum(known.sum(), 1.0)
     return Parts(

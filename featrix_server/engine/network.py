@@ -7,12 +7,13 @@ zero wherever they could be felt, so a padded network equals an unpadded one.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from .batches import MAX_BINS, Shape
 from .columns import DENSE_WIDTH
@@ -27,8 +28,10 @@ CLIP = 4.0
 LOGIT_CAP = 20.0
 """Logits are squashed smoothly into this range, so that exponentials need no per-column maximum."""
 
-Constants = dict[str, Array]
-Batch = dict[str, Array]
+Array: TypeAlias = jax.Array | np.ndarray
+"""On the host until a program first takes it."""
+Constants: TypeAlias = Mapping[str, Array]
+Batch: TypeAlias = Mapping[str, Array]
 
 
 def normal(rng: np.random.Generator, size: tuple[int, ...], scale: float) -> np.ndarray:
@@ -198,7 +201,7 @@ class SpaceNet(eqx.Module):
         at = constants["category_offset"] + jnp.where(unseen, 0, ids)
         if hashed is not None:
             at = at + hashed * len(self.category_table)
-        strange = jnp.zeros(TOKEN_WIDTH)
+        strange: Array = jnp.zeros(TOKEN_WIDTH)
         if "unseen" in batch:
             strange = batch["unseen"].astype(jnp.float32) @ self.hash_weight
         return jnp.where(unseen[..., None], strange, table[at])

@@ -12,10 +12,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
-from jax import Array
 
 from .losses import Parts, loss_parts
-from .network import Batch, Constants, SpaceNet
+from .network import Array, Batch, Constants, SpaceNet
 from .sphere import SphereHead, zeros_like
 
 CHUNK = 16

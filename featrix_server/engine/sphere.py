@@ -16,10 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from equinox import Module
-from jax import Array
 
 from .neighbours import nearest
-from .network import D_MODEL, Dense, unit
+from .network import D_MODEL, Array, Dense, unit
 
 NEIGHBOURS = 15
 KERNEL = 50.0
