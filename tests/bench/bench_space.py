@@ -5,8 +5,9 @@
 For each labelled table: a model trained on 80 % of the rows with the target column absent; then a
 logistic (ridge for numbers) probe on standardised frozen embeddings, scored on the other rows,
 against the same probe on one-hot + scaled raw columns, the strength chosen inside the training
-rows alike for both. For the sphere: trustworthiness (k = 15) of 3,000 training rows against the full embedding, beside the first three
-principal components put on the sphere and UMAP onto a sphere, with times.
+rows alike for both. For the sphere: trustworthiness (k = 15) of 3,000 training rows against the
+full embedding, beside the first three principal components put on the sphere and UMAP onto a
+sphere, with times.
 """
 
 from __future__ import annotations
