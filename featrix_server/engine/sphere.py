@@ -23,7 +23,7 @@ from .network import D_MODEL, Array, Dense, unit
 NEIGHBOURS = 15
 KERNEL = 50.0
 HEAD_WIDTH = 128
-GRAPH_BATCH = 512
+GRAPH_BATCH = 256
 GRAPH_CHUNK = 16
 GRAPH_RATE = 2e-3
 GRAPH_ROWS = 20_000
@@ -138,18 +138,21 @@ class NeighbourGraph:
             part = rates[start : start + GRAPH_CHUNK]
             padded = np.zeros(GRAPH_CHUNK, np.float32)
             padded[: len(part)] = part
-            anchors, friends = self._draw(rng)
+            anchors, friends = self._draw(len(part), rng)
             head, state, loss = graph_chunk(
-                head, state, self.z[anchors], self.z[friends], padded, np.int32(len(part))
+                head, state, anchors, friends, padded, np.int32(len(part))
             )
             total += float(loss)
         return head, state, total / max(len(rates), 1)
 
-    def _draw(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        size = (GRAPH_CHUNK, GRAPH_BATCH)
-        anchors = rng.integers(len(self.z), size=size)
-        column = rng.integers(self.neighbours.shape[1], size=size)
-        return anchors, self.neighbours[anchors, column]
+    def _draw(self, steps: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and one neighbour of each for the first ``steps`` of a chunk."""
+        rows = rng.integers(len(self.z), size=(steps, GRAPH_BATCH))
+        which = rng.integers(self.neighbours.shape[1], size=rows.shape)
+        anchors = np.zeros((GRAPH_CHUNK, GRAPH_BATCH, D_MODEL), np.float32)
+        friends = np.zeros_like(anchors)
+        anchors[:steps], friends[:steps] = self.z[rows], self.z[self.neighbours[rows, which]]
+        return anchors, friends
 
 
 def cosine_rates(peak: float, start: int, steps: int, total: int) -> Iterator[float]:
