@@ -8,6 +8,7 @@ the same log as an early one.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -20,6 +21,8 @@ from featrix_client.errors import FeatrixHTTPError
 from featrix_client.state import training_state
 
 from .metric_log import MetricLog
+
+_log = logging.getLogger(__name__)
 
 UPDATES_PER_SECOND = 10
 """Most updates a subscriber gets; jupyter-server drops messages when flooded."""
@@ -84,7 +87,8 @@ class RunFeed:
         self.lock = threading.RLock()
         self._seq = 0
         self._job_id: str | None = None
-        self._listeners: list[weakref.WeakMethod[Callable[[RunFeed], None]]] = []
+        # Object and function of each bound method, the object weakly.
+        self._listeners: list[tuple[weakref.ref[Any], Callable[[Any, RunFeed], None]]] = []
         self._thread: threading.Thread | None = None
         self._told_at = 0.0
         self._timer: threading.Timer | None = None
@@ -109,7 +113,7 @@ class RunFeed:
         the last or with the run.
         """
         with self.lock:
-            self._listeners.append(weakref.WeakMethod(callback))
+            self._listeners.append(_weak(callback))
             known = self.info.status in ENDED and len(self.log)
             if self._thread is None and not known:
                 self._start()
@@ -117,7 +121,7 @@ class RunFeed:
     def unsubscribe(self, callback: Callable[[RunFeed], None]) -> None:
         """Stop calling `callback`; unknown ones are passed over."""
         with self.lock:
-            self._listeners = [one for one in self._listeners if one() not in (None, callback)]
+            self._listeners = [one for one in self._listeners if one != _weak(callback)]
 
     @property
     def reading(self) -> bool:
@@ -132,18 +136,21 @@ class RunFeed:
 
     def _listened_to(self) -> bool:
         with self.lock:
-            self._listeners = [one for one in self._listeners if one() is not None]
+            self._listeners = [one for one in self._listeners if one[0]() is not None]
             return bool(self._listeners)
 
     def _tell(self, *, at_once: bool = False) -> None:
         """Tell the listeners now, or when the last time is long enough ago."""
         with self.lock:
+            if self._timer is not None:
+                if not at_once:
+                    return  # it will be told along
+                self._timer.cancel()
             wait = self._told_at + 1 / UPDATES_PER_SECOND - time.monotonic()
             if wait > 0 and not at_once:
-                if self._timer is None:
-                    self._timer = threading.Timer(wait, self._tell_now)
-                    self._timer.daemon = True
-                    self._timer.start()
+                self._timer = threading.Timer(wait, self._tell_now)
+                self._timer.daemon = True
+                self._timer.start()
                 return
         self._tell_now()
 
@@ -151,10 +158,14 @@ class RunFeed:
         with self.lock:
             self._timer = None
             self._told_at = time.monotonic()
-            callbacks = [one() for one in self._listeners]
-        for callback in callbacks:
-            if callback is not None:
-                callback(self)
+            listeners = [(owner(), function) for owner, function in self._listeners]
+        for owner, function in listeners:
+            if owner is None:
+                continue
+            try:
+                function(owner, self)
+            except Exception:  # one listener's fault is not the run's, nor the other listeners'
+                _log.exception("A listener of %r failed", self.info.name)
 
     # -------------------------------------------------------------- reading
 
@@ -225,10 +236,13 @@ class RunFeed:
                 for name in ("total_epochs", "best_epoch", "seconds_left"):
                     if data.get(name) is not None:
                         setattr(info, name, data[name])
-            elif kind == "status" and info.status not in ENDED:  # history, told anew
-                info.status = _word(data.get("status"))
-                info.requested = data.get("requested")
-                info.error = data.get("error")
+            elif kind == "status":
+                told = _word(data.get("status"))
+                # Of a run that is over, earlier states are told anew: they are its past.
+                if info.status not in ENDED:
+                    info.status, info.requested = told, data.get("requested")
+                if told == info.status:
+                    info.error = data.get("error")
             else:
                 return
         self._tell()
@@ -307,6 +321,10 @@ class RunFeed:
         """The run's state beside its log, JSON-safe."""
         with self.lock:
             return asdict(self.info)
+
+
+def _weak(method: Any) -> tuple[weakref.ref[Any], Callable[[Any, RunFeed], None]]:
+    return weakref.ref(method.__self__), method.__func__
 
 
 def _word(status: Any) -> str:

@@ -98,13 +98,13 @@ class TrainingDashboard(FeatrixWidget):
         """Send what is new; called from the feed's thread, at most ten times a second."""
         with self._send_lock:
             ended = feed.info.status in ENDED
-            grown = any(
+            rewritten = any(
                 version != source.log.version
                 for source, (version, _) in zip(self._sources, self._sent, strict=False)
             )
             # Until a page has spoken nobody knows whether one listened to the last frame: a page
             # that opens while the kernel is busy is served without having to be heard.
-            if grown or not self._heard or not self._sent:
+            if rewritten or not self._heard or not self._sent:
                 self.send(*self._state())
             else:
                 self.send(*self._append())

@@ -321,7 +321,6 @@ def test_a_failed_run_says_why(show: Callable[..., Host], run: ScriptedRun) -> N
     host = show(TrainingDashboard(run))
     run.epoch(1)
     run.finish("failed", "The disk is full.\nFree some space and train again.")
-    run.status = "error"
     host.pump_until(lambda: host.text(".ftx-pill") == "Failed", "the failure")
     assert "Free some space" in host.text(".ftx-header .ftx-error")
     assert host.page.locator(".ftx-controls").is_hidden()
@@ -369,8 +368,9 @@ def test_keyboard_reads_and_zooms(show: Callable[..., Host]) -> None:
     host.pump()
     assert host.text("[data-key=loss] output") == "3"
     host.page.wait_for_function(
-        "document.querySelector('[role=status]').innerText === 'Epoch 2, Training 3, Validation 4'",
-        timeout=8000,
+        "[...document.querySelectorAll('[role=status]')].at(-1).innerText"
+        " === 'Epoch 2, Training 3, Validation 4'",
+        timeout=2000,
     )
     host.page.keyboard.press("+")
     host.pump()

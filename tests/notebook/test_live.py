@@ -108,8 +108,6 @@ def test_bursts_are_bundled_and_complete(run: Run) -> None:
         time.sleep(0.002)
     wait_for(lambda: len(feed.log) == 300, "all epochs")
     assert listener.calls <= (time.monotonic() - began) * live.UPDATES_PER_SECOND + 3
-    calls = listener.calls
-    wait_for(lambda: listener.calls > calls or calls, "the last bundle is told, too")
 
 
 def test_a_break_is_said_and_reading_goes_on_where_it_was(run: Run) -> None:
@@ -174,6 +172,26 @@ def test_a_finished_run_is_told_whole_without_going_through_its_past(run: Run) -
     wait_for(lambda: not feed.reading, "the end")
     assert epochs(feed) == [1]
     assert set(seen) == {"done"}
+
+
+def test_a_failed_run_says_why_and_a_bad_listener_disturbs_nobody(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Bad:
+        def changed(self, feed: RunFeed) -> None:
+            raise ZeroDivisionError
+
+    bad, good = Bad(), Listener()
+    run.epoch(1)
+    run.add("status", status="failed", requested=None, error="The disk is full.")
+    run.finish("error")
+    feed = RunFeed.of(run)
+    feed.subscribe(bad.changed)
+    feed.subscribe(good.changed)
+    wait_for(lambda: good.calls and not feed.reading, "the end")
+    assert (feed.info.status, feed.info.error) == ("failed", "The disk is full.")
+    assert feed.info.note is None
+    assert "A listener of 'churn' failed" in caplog.text
 
 
 def test_events_of_other_jobs_are_passed_over(run: Run) -> None:

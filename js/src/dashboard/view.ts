@@ -25,6 +25,8 @@ export class DashboardView {
   #store: DashboardStore;
   #owner = new Owner();
   #announcer = new Announcer();
+  /** Speaks the values under the crosshair, as fast as keys are pressed. */
+  #reader = new Announcer(100);
   #frame = 0;
   #stale = false;
   #measures: readonly Measure[] = [];
@@ -70,6 +72,7 @@ export class DashboardView {
       this.#panelBox,
       this.#summary,
       this.#announcer.el,
+      this.#reader.el,
     );
     this.#listen(csv, png);
   }
@@ -78,6 +81,7 @@ export class DashboardView {
     const { ui } = this.#store;
     this.#owner.own(this.#store.subscribe((what) => this.#later(what)));
     this.#owner.own(() => this.#announcer.dispose());
+    this.#owner.own(() => this.#reader.dispose());
     this.#owner.on(this.#smoothing, "input", () => {
       ui.smoothing = Number(this.#smoothing.value);
       this.#store.changed();
@@ -216,7 +220,7 @@ export class DashboardView {
       this.#panelBox.replaceChildren(...this.#panels.map(({ el }) => el));
     }
     for (const { measure, chart } of this.#panels) {
-      const tables = runs.map((run, i) => this.#table(run, i, run.all, [measure]));
+      const tables = runs.map((run, i) => this.#table(run, i, rowsOf(run, measure), [measure]));
       const range = measure.key === "sphere_loss" ? sphereRange(runs, shared.range) : shared.range;
       // A schedule has no noise to smooth away.
       const smoothing = measure.key === "learning_rate" ? 0 : shared.smoothing;
@@ -247,7 +251,7 @@ export class DashboardView {
       return rows.at(key, at);
     };
     if (run) {
-      for (const { value, measure } of this.#panels) setText(value, short(read(run.all, measure.key)));
+      for (const { value, measure } of this.#panels) setText(value, short(read(rowsOf(run, measure), measure.key)));
     }
     return new Map(run ? measures.map(({ key }) => [key, read(run.space, key)]) : []);
   }
@@ -287,7 +291,7 @@ export class DashboardView {
     const to = moves[event.key];
     if (to !== undefined) {
       this.#point(x[Math.max(0, Math.min(x.length - 1, to))] as number);
-      this.#announcer.say(this.#atCursor());
+      this.#reader.say(this.#atCursor());
     } else if (event.key === "+" || event.key === "=" || event.key === "-") {
       const [from, until] = ui.range ?? fullRange(runs);
       const middle = ui.cursor ?? (from + until) / 2;
@@ -343,6 +347,11 @@ function fullRange(runs: readonly Run[]): [number, number] {
   }
   if (from > to) return [0, 1];
   return from === to ? [from - 1, to + 1] : [from, to];
+}
+
+/** The gradient is the embedding's: while the sphere is fitted there is none. */
+function rowsOf(run: Run, { key }: Measure): Run["all"] {
+  return key === "gradient_norm" ? run.space : run.all;
 }
 
 /** The part of the range in which a sphere is fitted: its loss would be a sliver of the whole. */
