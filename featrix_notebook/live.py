@@ -9,18 +9,19 @@ the same log as an early one.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from featrix_client.errors import FeatrixHTTPError
 from featrix_client.state import training_state
 
-from .metric_log import MetricLog
+from .metric_log import MetricLog, number
 
 _log = logging.getLogger(__name__)
 
@@ -234,7 +235,7 @@ class RunFeed:
             if kind == "epoch":
                 self.log.add(data)
                 for name in ("total_epochs", "best_epoch", "seconds_left"):
-                    if data.get(name) is not None:
+                    if math.isfinite(number(data.get(name))):
                         setattr(info, name, data[name])
             elif kind == "status":
                 told = _word(data.get("status"))
@@ -316,11 +317,6 @@ class RunFeed:
                 self.info.status = _word(answer.get("status")) or self.info.status
                 self.info.requested = answer.get("requested")
         self._tell(at_once=True)
-
-    def snapshot(self) -> dict[str, Any]:
-        """The run's state beside its log, JSON-safe."""
-        with self.lock:
-            return asdict(self.info)
 
 
 def _weak(method: Any) -> tuple[weakref.ref[Any], Callable[[Any, RunFeed], None]]:

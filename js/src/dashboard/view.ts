@@ -53,7 +53,6 @@ export class DashboardView {
     this.#main = new Chart(this.#mainEl, {
       height: 300,
       endLabels: true,
-      xLabel: "",
       onCursor: (x) => this.#point(x),
       onZoom: (range) => this.#zoom(range),
     });
@@ -235,7 +234,6 @@ export class DashboardView {
     const chart = new Chart(box, {
       height: 130,
       endLabels: false,
-      xLabel: "",
       onCursor: (x) => this.#point(x),
       onZoom: (range) => this.#zoom(range),
     });

@@ -40,7 +40,6 @@ export interface ChartData {
 export interface ChartOptions {
   height: number;
   endLabels: boolean;
-  xLabel: string;
   onCursor(x: number | null): void;
   /** The range dragged out by the reader, or null for everything. */
   onZoom(range: [number, number] | null): void;
@@ -122,7 +121,7 @@ export class Chart {
   }
 
   #settings(scale: YScale, lines: Line[], narrow: boolean): uPlot.Options {
-    const { height, endLabels, xLabel } = this.#options;
+    const { height, endLabels } = this.#options;
     const ink = (): string => this.#color("--ftx-soft");
     const grid = { stroke: () => this.#color("--ftx-line"), width: 1 };
     const axis = { stroke: ink, grid, ticks: { show: false }, font: FONT, gap: 6 };
@@ -149,7 +148,7 @@ export class Chart {
           size: 30,
           space: 60,
           incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6],
-          values: (_, at) => at.map((x, i) => (i === at.length - 1 && xLabel ? `${xLabel} ${x}` : `${x}`)),
+          values: (_, at) => at.map((x, i) => (i === 0 ? `epoch ${x}` : `${x}`)),
         },
         {
           ...axis,

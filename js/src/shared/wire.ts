@@ -6,6 +6,9 @@ import { listen, type Cleanup, type Model } from "./model.ts";
 
 export const WIRE_VERSION = 1;
 
+/** A kernel that is busy answers late; one that was restarted, never. */
+const ANSWER_MS = 10_000;
+
 export type Dtype = "f4" | "f8" | "i4" | "u4" | "i2" | "u2" | "u1";
 export type Codec = "raw" | "deflate" | "q16";
 export type Column =
@@ -133,7 +136,7 @@ export interface InboxHandlers {
  */
 export class Inbox {
   #seq: number | null = null;
-  #asked = false;
+  #askedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
   #queue: Promise<void> = Promise.resolve();
   #stop: Cleanup;
@@ -151,10 +154,10 @@ export class Inbox {
     this.resync();
   }
 
-  /** Ask for everything, once until it arrives. */
+  /** Ask for everything; again only when the answer must have been lost. */
   resync(): void {
-    if (this.#asked) return;
-    this.#asked = true;
+    if (performance.now() - this.#askedAt < ANSWER_MS) return;
+    this.#askedAt = performance.now();
     this.#send({ v: WIRE_VERSION, kind: "resync", seq: this.#seq ?? 0 });
   }
 
@@ -175,7 +178,7 @@ export class Inbox {
       const frame = await decode(message, buffers);
       if (this.#closed) return;
       if (kind === "state") {
-        this.#asked = false;
+        this.#askedAt = Number.NEGATIVE_INFINITY;
         this.#seq = seq;
         this.#handlers.state(frame);
       } else if (kind === "append") {
