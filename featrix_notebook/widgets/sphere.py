@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import threading
 import time
@@ -16,16 +15,13 @@ import traitlets
 from numpy.typing import NDArray
 
 from featrix_notebook import coding, frames
-from featrix_notebook.coding import Coding
 from featrix_notebook.frames import Points
 from featrix_notebook.live import ENDED, RunFeed
-from featrix_notebook.widgets import wire
+from featrix_notebook.widgets import sphere_colors, wire
 from featrix_notebook.widgets.base import FeatrixWidget
 
 Cause = Literal["user", "python"]
 SelectHandler = Callable[..., object]
-CLUSTER = "cluster"
-VALUES = "values"
 OPEN = ("queued", "running", "paused")
 _UNIT = 32767
 # A model in training is redrawn at most this often: each time its sample of rows is read anew.
@@ -116,7 +112,7 @@ class SphereExplorer(FeatrixWidget):
         self._refreshed_at, self._epochs_seen = 0.0, 0
         points = frames.read_points(source, rows)
         self._take(points)
-        self._color_by, self._coding = self._code(color_by)
+        self._color_by, self._coding = sphere_colors.code(self._points, color_by)
         super().__init__(
             _spec=self._describe(),
             _positions=_quantise(points.xyz[self._order]),
@@ -143,77 +139,16 @@ class SphereExplorer(FeatrixWidget):
     @color_by.setter
     def color_by(self, value: Any) -> None:
         with self._lock:
-            self._color_by, self._coding = self._code(value)
+            self._color_by, self._coding = sphere_colors.code(self._points, value)
             self._wanted = value
             with self.hold_sync():
                 self._codes = self._coding.codes[self._order].tobytes()
                 self._spec = self._describe()
 
-    def _code(self, color_by: Any) -> tuple[Hashable | None, Coding]:
-        points = self._points
-        if color_by is None:
-            if points.best_k is None:
-                return None, coding.plain(len(points))
-            color_by = CLUSTER
-        if isinstance(color_by, Hashable) and color_by in points.rows.columns:
-            return color_by, self._code_column(color_by)
-        if isinstance(color_by, str):
-            k = self._cluster_number(color_by)
-            if k is not None:
-                return color_by, coding.code_clusters(points.clusters[k])
-            if not len(points):  # a model before its first epoch: its columns are not known yet
-                return color_by, coding.plain(0)
-        if isinstance(color_by, (np.ndarray, pd.Series, pd.Index, list, tuple)):
-            values = pd.Series(color_by)
-            if len(values) != len(points):
-                raise ValueError(
-                    f"color_by has {len(values):,} values, but the sphere has {len(points):,} rows."
-                )
-            return VALUES, coding.code_column(values)
-        raise ValueError(self._unknown_column(color_by))
-
-    def _code_column(self, name: Hashable) -> Coding:
-        column: Any = self._points.rows[name]
-        if isinstance(column, pd.DataFrame):  # the name occurs twice: take the first
-            column = column.iloc[:, 0]
-        return coding.code_column(column, self._points.column_types.get(str(name)))
-
-    def _cluster_number(self, name: str) -> int | None:
-        if name == CLUSTER:
-            return self._points.best_k
-        digits = name.removeprefix(f"{CLUSTER}_")
-        k = int(digits) if digits.isdecimal() else None
-        return k if k in self._points.clusters else None
-
-    def _unknown_column(self, name: Any) -> str:
-        known = [str(choice["key"]) for choice in self._choices()]
-        close = difflib.get_close_matches(str(name), known, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        shown = ", ".join(map(repr, known[:20])) or "none"
-        return f"There is no column {name!r} to colour by.{hint} Known: {shown}."
-
-    def _choices(self) -> list[dict[str, Any]]:
-        """What the page offers to colour by, clusters first."""
-        points = self._points
-        found: list[dict[str, Any]] = []
-        if points.best_k is not None:
-            best = f"Best: {points.best_k} clusters"
-            found.append({"key": CLUSTER, "label": best, "group": "Clusters"})
-        found += [
-            {"key": f"{CLUSTER}_{k}", "label": f"{k} clusters", "group": "Clusters"}
-            for k in sorted(points.clusters)
-        ]
-        found += [
-            {"key": name, "label": coding.text(name), "group": "Columns"}
-            for name in points.rows.columns
-        ]
-        return found
-
     def _describe(self) -> dict[str, Any]:
         """All that is small, as one JSON object for the page (`js/src/sphere/store.ts`)."""
-        choices = self._choices()
-        current = [i for i, choice in enumerate(choices) if choice["key"] == self._color_by]
-        label = self._color_by_label(choices[current[0]] if current else None)
+        choices = sphere_colors.choices(self._points)
+        current = [i for i, choice in enumerate(choices) if choice.key == self._color_by]
         return {
             **self._options,
             "n": len(self._points),
@@ -221,18 +156,13 @@ class SphereExplorer(FeatrixWidget):
             "notes": list(self._points.notes),
             "summary": self.summary(),
             # Columns go by their place: names may repeat, or be no text.
-            "choices": [{"label": c["label"], "group": c["group"]} for c in choices],
+            "choices": [{"label": c.label, "group": c.group} for c in choices],
             "color": {
                 "choice": current[0] if current else None,
-                "label": label,
+                "label": sphere_colors.label(self._points, self._color_by),
                 **self._coding.legend(),
             },
         }
-
-    def _color_by_label(self, choice: dict[str, Any] | None) -> str:
-        if choice is not None:
-            return "clusters" if choice["group"] == "Clusters" else str(choice["label"])
-        return "" if self._color_by is None else coding.text(self._color_by)
 
     # ------------------------------------------------------------------ selection
 
@@ -345,10 +275,10 @@ class SphereExplorer(FeatrixWidget):
         self.send({"v": wire.VERSION, "kind": kind, "id": request, "parts": [], **answer})
 
     def _color_by_choice(self, choice: Any) -> None:
-        choices = self._choices()
+        choices = sphere_colors.choices(self._points)
         if not isinstance(choice, int) or not 0 <= choice < len(choices):
             raise ValueError(f"There is no column number {choice!r} to colour by.")
-        self.color_by = choices[choice]["key"]
+        self.color_by = choices[choice].key
 
     def _row_values(self, point: Any) -> list[list[str | None]]:
         """Name and text of each value of a row; None where it is missing."""
@@ -406,9 +336,9 @@ class SphereExplorer(FeatrixWidget):
             self._refreshed_at = time.monotonic()
             self._take(points)
             try:
-                self._color_by, self._coding = self._code(self._wanted)
+                self._color_by, self._coding = sphere_colors.code(points, self._wanted)
             except ValueError as error:
-                self._color_by, self._coding = self._code(None)
+                self._color_by, self._coding = sphere_colors.code(points, None)
                 self._points = replace(points, notes=(*points.notes, str(error)))
             with self.hold_sync():
                 self._positions = _quantise(points.xyz[self._order])
@@ -430,8 +360,7 @@ class SphereExplorer(FeatrixWidget):
         name = f" of {self._points.title}" if self._points.title else ""
         head = f"{n:,} {'row' if n == 1 else 'rows'}{name} on a sphere"
         if self._color_by is not None:
-            label = CLUSTER if self._color_by == CLUSTER else coding.text(self._color_by)
-            head += f", coloured by {label}"
+            head += f", coloured by {coding.text(self._color_by)}"
         return ". ".join([f"{head}: {self._legend_text()}", *self._points.notes]).rstrip(": ")
 
     def _legend_text(self) -> str:

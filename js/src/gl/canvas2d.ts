@@ -28,33 +28,37 @@ export class Canvas2dRenderer implements Renderer {
   draw(context: CanvasRenderingContext2D, look: Look): void {
     context.save();
     context.scale(look.ratio, look.ratio);
-    // The far side first, then what is in front of it, then what is chosen.
-    for (const layer of ["back", "front", "chosen"] as const) this.#layer(context, look, layer);
+    // From far to near; what is chosen comes last on its own side of the sphere.
+    for (const front of [false, true]) {
+      for (const chosen of look.dim ? [false, true] : [false]) {
+        this.#layer(context, look, front, chosen);
+      }
+    }
     context.restore();
   }
 
   #layer(
     context: CanvasRenderingContext2D,
     look: Look,
-    layer: "back" | "front" | "chosen",
+    front: boolean,
+    chosen: boolean,
   ): void {
     const { positions, codes, state, palette } = this.#scene();
     const m = rotation(look.camera);
     const r = radius(look.camera, look.view) / 32767;
     const c = centre(look.camera, look.view);
-    const colors = cssColors(palette, look.background, layer === "back" ? 0.55 : 0);
-    const dimmed = look.dim && layer !== "chosen" ? 0.22 : 1;
-    context.globalAlpha = look.opacity * dimmed * (layer === "back" ? 0.38 : 1);
-    const half = (look.size / 2) * (layer === "back" ? 0.75 : layer === "chosen" ? 1.35 : 1);
+    const colors = cssColors(palette, look.background, front ? 0 : chosen ? 0.25 : 0.55);
+    const strength = look.dim && !chosen ? 0.22 : 1;
+    context.globalAlpha = look.opacity * strength * (front ? 1 : chosen ? 0.8 : 0.38);
+    const half = (look.size / 2) * (front ? 1 : 0.75) * (chosen ? 1.35 : 1);
     const count = Math.min(look.count, SOFTWARE_LIMIT);
     let last = -1;
     for (let point = 0, at = 0; point < count; point++, at += 3) {
       const x = positions[at]!;
       const y = positions[at + 1]!;
       const z = positions[at + 2]!;
-      const inFront = m[6] * x + m[7] * y + m[8] * z >= 0;
-      const chosen = look.dim && (state[point]! & SELECTED) !== 0 && inFront;
-      if ((chosen ? "chosen" : inFront ? "front" : "back") !== layer) continue;
+      if (m[6] * x + m[7] * y + m[8] * z >= 0 !== front) continue;
+      if (look.dim && ((state[point]! & SELECTED) !== 0) !== chosen) continue;
       const code = codes[point]!;
       const flags = palette[code * 4 + 3]!;
       if (flags & HIDDEN) continue;

@@ -12,6 +12,8 @@ export interface SceneData {
   codes: Uint8Array;
   /** A bit field a point, see SELECTED. */
   state: Uint8Array;
+  /** The selected points, ascending. */
+  selected: Uint32Array;
 }
 
 /** 256 x RGBA; alpha holds the shape number, plus HIDDEN where a legend entry is switched off. */

@@ -11,6 +11,7 @@ interface Resources {
   positions: WebGLBuffer;
   codes: WebGLBuffer;
   state: WebGLBuffer;
+  selected: WebGLBuffer;
   palette: WebGLTexture;
 }
 
@@ -73,6 +74,11 @@ export class WebGl2Renderer implements Renderer {
     if (look.opacity < 1) gl.disable(gl.DEPTH_TEST);
     else gl.enable(gl.DEPTH_TEST);
     gl.drawArrays(gl.POINTS, 0, look.count);
+    // A sample may leave out what the reader has selected: that is drawn on top of it.
+    const { codes, selected } = this.#scene();
+    if (look.count < codes.length && selected.length > 0) {
+      gl.drawElements(gl.POINTS, Math.min(selected.length, look.count), gl.UNSIGNED_INT, 0);
+    }
     gl.bindVertexArray(null);
     context.drawImage(canvas, 0, canvas.height - height, width, height, 0, 0, width, height);
   }
@@ -84,6 +90,7 @@ export class WebGl2Renderer implements Renderer {
       gl.deleteBuffer(this.#resources.positions);
       gl.deleteBuffer(this.#resources.codes);
       gl.deleteBuffer(this.#resources.state);
+      gl.deleteBuffer(this.#resources.selected);
       gl.deleteTexture(this.#resources.palette);
     }
     this.#forget();
@@ -122,6 +129,9 @@ export class WebGl2Renderer implements Renderer {
       gl.bindBuffer(gl.ARRAY_BUFFER, own[part]);
       gl.bufferData(gl.ARRAY_BUFFER, data[part], gl.STATIC_DRAW);
     }
+    if (this.#stale.has("state")) {
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, data.selected, gl.STATIC_DRAW);
+    }
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, own.palette);
     if (this.#stale.has("palette")) {
@@ -139,6 +149,7 @@ export class WebGl2Renderer implements Renderer {
       positions: gl.createBuffer(),
       codes: gl.createBuffer(),
       state: gl.createBuffer(),
+      selected: gl.createBuffer(),
       palette: gl.createTexture(),
     };
     gl.bindVertexArray(own.array);
@@ -149,6 +160,7 @@ export class WebGl2Renderer implements Renderer {
     gl.vertexAttribIPointer(1, 1, gl.UNSIGNED_BYTE, 0, 0);
     gl.bindBuffer(gl.ARRAY_BUFFER, own.state);
     gl.vertexAttribIPointer(2, 1, gl.UNSIGNED_BYTE, 0, 0);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, own.selected); // kept by the vertex array
     gl.bindTexture(gl.TEXTURE_2D, own.palette);
     for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) {
       gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);

@@ -41,11 +41,9 @@ export class Stage {
   current = -1;
   /** The box or lasso being drawn. */
   outline: readonly Pixel[] = [];
-  /** Called after each frame, and with the renderer's kind when that changes. */
-  onFrame: () => void = () => undefined;
+  /** Called with the renderer's kind when that changes. */
   onRenderer: (kind: Renderer["kind"]) => void = () => undefined;
-  /** Draws of this stage so far; for tests and benches. */
-  frames = 0;
+  onCamera: (camera: Camera) => void = () => undefined;
 
   readonly #canvas = h("canvas", { class: "ftx-sphere-canvas", "aria-hidden": "true" });
   readonly #overlay = h("canvas", { class: "ftx-sphere-canvas", "aria-hidden": "true" });
@@ -64,6 +62,8 @@ export class Stage {
   #last = 0;
   #moving = false;
   #visible = true;
+  /** A draw was left out while nobody could see it. */
+  #skipped = false;
   #dragging = false;
 
   constructor(scene: () => SceneData & { palette: Palette }, colors: StageColors) {
@@ -78,7 +78,7 @@ export class Stage {
     sizes.observe(this.el);
     const sight = new IntersectionObserver((entries) => {
       this.#visible = entries.some((entry) => entry.isIntersecting);
-      if (this.#visible) this.invalidate();
+      if (this.#visible && this.#skipped) this.invalidate();
     });
     sight.observe(this.el);
     this.#owner.own(() => sizes.disconnect());
@@ -167,6 +167,7 @@ export class Stage {
 
   #move(camera: Camera): void {
     this.camera = camera;
+    this.onCamera(camera);
     this.#moving = true;
     clearTimeout(this.#settle);
     this.#settle = window.setTimeout(() => {
@@ -244,7 +245,8 @@ export class Stage {
   }
 
   #draw(): void {
-    if (!this.#visible || this.view.width <= 1) return;
+    this.#skipped = !this.#visible || this.view.width <= 1;
+    if (this.#skipped) return;
     this.#fitCanvases(); // the page's zoom may have changed without a change of size
     const ratio = this.#canvas.width / this.view.width;
     const total = this.#scene().codes.length;
@@ -265,12 +267,10 @@ export class Stage {
     const renderer = this.renderer;
     if (total > 0) renderer.draw(this.#context, look);
     this.drawOverlay();
-    this.frames++;
     if (renderer.kind !== this.#kind) {
       this.#kind = renderer.kind;
       this.onRenderer(renderer.kind);
     }
-    this.onFrame();
   }
 
   /** Diameter in CSS pixels of a point facing the viewer, at the present zoom. */

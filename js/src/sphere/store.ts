@@ -1,5 +1,6 @@
 /** What one sphere model knows; its views share it. `featrix_notebook/widgets/sphere.py` is the other end. */
 
+import type { Camera } from "../gl/camera.ts";
 import type { Coding } from "../gl/palette.ts";
 import { SELECTED } from "../gl/scene.ts";
 import { listen, watch, type Cleanup, type Model } from "../shared/model.ts";
@@ -49,7 +50,7 @@ const CACHED_ROWS = 500;
 interface Pending {
   resolve(answer: Record<string, unknown>): void;
   reject(error: Error): void;
-  timer: number;
+  timer: ReturnType<typeof setTimeout>;
 }
 
 export class SphereStore {
@@ -59,6 +60,8 @@ export class SphereStore {
   state = new Uint8Array(0);
   /** Selected points, ascending. */
   selected = new Uint32Array(0);
+  /** Where the reader last looked from: a view drawn anew starts there. */
+  camera: Camera | null = null;
   readonly #model: Model<SphereState>;
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #pending = new Map<string, Pending>();
@@ -185,7 +188,7 @@ export class SphereStore {
   #request(kind: string, body: Record<string, unknown>): Promise<Record<string, unknown>> {
     const id = `${kind}-${++this.#requests}`;
     return new Promise((resolve, reject) => {
-      const timer = window.setTimeout(() => {
+      const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(new Error("The kernel does not answer. Is it running, and free?"));
       }, TIMEOUT_MS);

@@ -60,9 +60,14 @@ export class SphereView {
       positions: store.positions,
       codes: store.codes,
       state: store.state,
+      selected: store.selected,
       palette: this.#palette,
     });
     this.#stage = new Stage(scene, readColors(this.#root));
+    this.#stage.camera = store.camera ?? this.#stage.camera;
+    this.#stage.onCamera = (camera) => {
+      store.camera = camera;
+    };
     this.#toolbar = new Toolbar({
       mode: (mode) => this.#setMode(mode),
       through: (on) => this.#setThrough(on),
@@ -138,7 +143,7 @@ export class SphereView {
       this.#renderPanel();
     };
     this.#setStyle({ size: spec.size, opacity: spec.opacity });
-    if (spec.autoRotate) this.#setAutoRotate(true);
+    if (spec.autoRotate && !stage.reducedMotion) this.#setAutoRotate(true);
   }
 
   /** Side by side where there is room; else the panel below a picture no taller than wide. */
@@ -147,7 +152,7 @@ export class SphereView {
     const narrow = width < NARROW_PX;
     this.#root.classList.toggle("ftx-sphere-narrow", narrow);
     const { height } = this.#store.spec;
-    this.#stage.el.style.height = `${narrow ? Math.min(height, Math.max(240, width)) : height}px`;
+    this.#stage.el.style.minHeight = `${narrow ? Math.min(height, Math.max(240, width)) : height}px`;
   }
 
   // ---------------------------------------------------------------- from the kernel

@@ -1,0 +1,71 @@
+"""The sphere in a real JupyterLab and kernel: what is done on the page arrives in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+
+SPHERE = """
+import numpy as np
+import pandas as pd
+from featrix_notebook import SphereExplorer
+
+# Two rows before the reader's eye, left and right, and two behind.
+right, front = np.array([0.565, 0.825, 0]), np.array([0.775, -0.53, 0.343])
+xyz = [front - 0.5 * right, front + 0.5 * right, -front, -front + 0.2 * right]
+rows = pd.DataFrame({"name": list("abcd"), "size": [1.5, 2.5, 3.5, 4.5]})
+heard = []
+sphere = SphereExplorer(xyz, rows=rows, color_by="name", size=14)
+sphere.on_select(lambda ids, cause: heard.append([ids, cause]))
+sphere
+"""
+
+
+def test_a_click_a_colour_and_a_selection_travel(
+    lab: Any, open_notebook: Callable[[str], Any]
+) -> None:
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [new_code_cell(SPHERE), new_code_cell("sphere.select([2])")]
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "sphere.ipynb")
+    notebook = open_notebook("sphere.ipynb")
+    page = notebook.page
+    notebook.run(0)
+    stage = page.locator(".ftx-sphere-stage")
+    stage.wait_for()
+    page.wait_for_timeout(800)
+    box = stage.bounding_box()
+    assert box is not None
+    # The left and the right row: half a radius, shortened by bringing them to the sphere.
+    reach = 0.9 * min(box["width"], box["height"]) / 2 * 0.5 / 1.25**0.5
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.click(x - reach, y)
+    page.wait_for_timeout(500)
+    assert notebook.python("sphere.selected_ids") == [0]
+    # One row for another: as many bytes, other ones.
+    page.mouse.click(x + reach, y)
+    page.wait_for_timeout(500)
+    assert notebook.python("sphere.selection['name'].tolist()") == ["b"]
+    assert "size" in page.locator(".ftx-sphere-card").inner_text()
+    page.get_by_label("Colour by", exact=True).select_option(label="size")
+    page.locator(".ftx-sphere-strip").wait_for()
+    assert notebook.python("sphere.color_by") == "size"
+    # Keys the notebook knows as commands belong to the sphere while it has the focus.
+    stage.focus()
+    before = len(notebook.cells())
+    for key in ("b", "l", "ArrowUp", "0", "0", "Escape"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)
+    assert len(notebook.cells()) == before
+    assert notebook.python("sphere.selected_ids") == []
+    notebook.run(1)
+    page.wait_for_function(
+        "() => document.querySelector('.ftx-sphere-selected')?.innerText === '1 selected'"
+    )
+    assert notebook.python("heard") == [[[0], "user"], [[1], "user"], [[], "user"], [[2], "python"]]
+    notebook.theme("Dark")
+    page.wait_for_timeout(600)
+    notebook.screenshot("sphere-dark")
+    assert notebook.complaints == []
