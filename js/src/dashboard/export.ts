@@ -29,7 +29,7 @@ export async function exportPng(
   const style = getComputedStyle(el);
   const line = 22 * px;
   const margin = 16 * px;
-  const perRow = Math.max(1, Math.floor(main.width / (240 * px)));
+  const perRow = Math.max(1, Math.round(main.width / (small[0]?.width ?? main.width)));
   const rows = Math.ceil(small.length / perRow);
   const lower = (small[0]?.height ?? 0) + line;
   const picture = document.createElement("canvas");
@@ -47,12 +47,12 @@ export async function exportPng(
   }
   const top = margin + runs.length * line;
   ctx.drawImage(main, margin, top);
-  const width = main.width / perRow;
+  const step = main.width / perRow;
   for (const [i, canvas] of small.entries()) {
-    const x = margin + (i % perRow) * width;
+    const x = margin + (i % perRow) * step;
     const y = top + main.height + Math.floor(i / perRow) * lower;
-    ctx.fillText(titles[i] ?? "", x, y, width);
-    if (canvas) ctx.drawImage(canvas, x, y + line, Math.min(width - margin, canvas.width), canvas.height);
+    ctx.fillText(titles[i] ?? "", x, y, step);
+    if (canvas) ctx.drawImage(canvas, x, y + line);
   }
   const blob = await new Promise<Blob | null>((done) => picture.toBlob(done, "image/png"));
   if (blob) download(fileName(runs[0]?.info.name ?? "training", "png"), blob);

@@ -19,10 +19,11 @@ export function stroke(n: number, dash = Math.floor(n / COLORS.length)): Stroke 
   };
 }
 
+/** In forced colours everything is ink, but for the ground and the grid. */
+const FORCED: Record<string, string> = { "--ftx-panel": "Canvas", "--ftx-line": "GrayText" };
+
 /** The colour an element's style sheet gives a stroke; the system's own in forced colours. */
 export function colorOf(el: Element, variable: string): string {
-  if (matchMedia("(forced-colors: active)").matches) {
-    return variable === "--ftx-panel" ? "Canvas" : "CanvasText";
-  }
+  if (matchMedia("(forced-colors: active)").matches) return FORCED[variable] ?? "CanvasText";
   return getComputedStyle(el).getPropertyValue(variable).trim() || "currentColor";
 }
