@@ -78,7 +78,7 @@ def probe(x: np.ndarray, y: np.ndarray, fit: np.ndarray, test: np.ndarray, task:
         model = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-2, 5, 15)))
         return r2_score(y[test], model.fit(x[fit], y[fit]).predict(x[test]))
     head = LogisticRegressionCV(
-        Cs=np.logspace(-4, 1, 6), cv=3, max_iter=300, scoring="neg_log_loss",
+        Cs=np.logspace(-4, 1, 6), cv=3, max_iter=1_000, scoring="neg_log_loss",
         l1_ratios=(0,), use_legacy_attributes=False,
     )  # fmt: skip
     chance = make_pipeline(StandardScaler(), head).fit(x[fit], y[fit]).predict_proba(x[test])
