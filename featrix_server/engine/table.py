@@ -69,9 +69,14 @@ class Table:
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return all values of one column. Raises `KeyError` for an unknown name."""
-        self._place(name)
+        return self.read([name]).column(0)
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Return all values of these columns. Raises `KeyError` for an unknown name."""
+        for name in columns:
+            self._place(name)
         with self._file() as file:
-            return file.read(columns=[name], use_threads=False).column(0)
+            return file.read(columns=list(columns), use_threads=False).select(list(columns))
 
     def null_count(self, name: str) -> int:
         """Return how many values of a column are null, from the file's footer."""
