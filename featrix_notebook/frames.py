@@ -112,6 +112,8 @@ def is_training(source: Any) -> bool:
 
 def _from_model(model: Any) -> Points:
     name = str(getattr(model, "name", None) or getattr(model, "id", None) or "")
+    if is_training(model) and callable(getattr(model, "refresh", None)):
+        model.refresh()  # the object knows what it was told last, perhaps long ago
     if is_training(model) and hasattr(model, "get_epoch_projections"):
         return _latest_frame(model, name)
     if hasattr(model, "projections_frame"):

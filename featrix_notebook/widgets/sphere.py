@@ -309,14 +309,14 @@ class SphereExplorer(FeatrixWidget):
         if self._feed is None or not (ended or (due and epochs != self._epochs_seen)):
             return
         self._epochs_seen = epochs
-        if ended:
-            self._unfollow()
         if feed.info.status in (*OPEN, "done"):
             self.refresh()
-            if ended:
-                self.refresh_outputs()
         else:
             self._tell(f"The training {feed.info.status}. {feed.info.error or ''}".strip())
+        # The end is told twice: by the run's events, and when the run itself has been asked.
+        if ended and not frames.is_training(self._source):
+            self._unfollow()
+            self.refresh_outputs()
 
     def _unfollow(self) -> None:
         if self._feed is not None:
@@ -361,7 +361,8 @@ class SphereExplorer(FeatrixWidget):
         head = f"{n:,} {'row' if n == 1 else 'rows'}{name} on a sphere"
         if self._color_by is not None:
             head += f", coloured by {coding.text(self._color_by)}"
-        return ". ".join([f"{head}: {self._legend_text()}", *self._points.notes]).rstrip(": ")
+        legend = self._legend_text()
+        return ". ".join([f"{head}: {legend}" if legend else head, *self._points.notes])
 
     def _legend_text(self) -> str:
         code = self._coding

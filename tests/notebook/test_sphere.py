@@ -215,7 +215,7 @@ class TrainingModel:
     id, name = "session-1", "Telco"
 
     def __init__(self, rows: pd.DataFrame, xyz: np.ndarray) -> None:
-        self.status = "training"
+        self.status = self.truth = "training"
         self.rows, self.xyz = rows, xyz
         self.frames = 0
         self.go_on = threading.Event()
@@ -238,10 +238,13 @@ class TrainingModel:
         frame.attrs["featrix"] = {"best_k": 3, "available_k": [3], "column_types": {"plan": "set"}}
         return frame
 
+    def refresh(self) -> None:
+        self.status = self.truth
+
     def events(self, after: int = 0) -> Any:
         yield after + 1, "status", {"status": "running"}
         self.go_on.wait(20)
-        self.status = "done"
+        self.truth = "done"
         yield after + 2, "status", {"status": "done"}
 
     def get_training_metrics(self) -> dict[str, Any]:
@@ -261,7 +264,9 @@ def test_a_model_in_training_is_shown_as_it_is_and_then_as_it_became(
     model = TrainingModel(rows, xyz)
     early = SphereExplorer(model, color_by="plan")
     assert early._spec["n"] == 0
-    assert "first epoch is not there yet" in early.summary()
+    assert early.summary() == (
+        "0 rows of Telco on a sphere, coloured by plan. Training: the first epoch is not there yet."
+    )
     model.frames = 1
     sphere = SphereExplorer(model, color_by="plan")
     assert sphere._spec["n"] == 50
@@ -276,7 +281,7 @@ def test_a_model_in_training_is_shown_as_it_is_and_then_as_it_became(
 
 def test_clusters_are_the_first_colour_of_a_model(xyz: np.ndarray, rows: pd.DataFrame) -> None:
     model = TrainingModel(rows, xyz)
-    model.status = "done"
+    model.truth = "done"  # which the object has not heard yet
     sphere = SphereExplorer(model)
     assert sphere.color_by == "cluster"
     assert [e["label"] for e in sphere._spec["color"]["entries"]] == [
