@@ -125,6 +125,12 @@ def _configured() -> tuple[str | None, str | None, str]:
     if key is None:
         key_file = Path(os.environ.get("FEATRIX_KEY_FILE") or "/etc/.featrix_key").expanduser()
         key = _read_text(key_file).strip() or None
+    if key and not (key.isascii() and key.isprintable()):
+        raise FeatrixInputError(
+            "The configured API key holds characters that no key has.",
+            hint="Look at FEATRIX_API_KEY, or at the key in ~/.featrix.",
+            field="api_key",
+        )
     return key, url, url_file
 
 

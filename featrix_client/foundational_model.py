@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from featrix_client import projections
+from featrix_client.errors import FeatrixHTTPError
 from featrix_client.events import Event, iter_events
 from featrix_client.records import clean_records
 from featrix_client.state import Status, training_state
@@ -105,11 +107,13 @@ class FoundationalModel:
     def _fill_in(self) -> None:
         """Ask for what some servers leave out of the status of a trained model."""
         if self.final_loss is None:
-            metrics = self.get_training_metrics().get("data") or {}
-            self.final_loss = metrics.get("best_val_loss")
+            with suppress(FeatrixHTTPError):  # a server that does not know need not stop us
+                metrics = self.get_training_metrics().get("data") or {}
+                self.final_loss = metrics.get("best_val_loss")
         if self.columns is None:
-            answer = self._transport.get(f"{self._path}/columns")
-            self.columns = answer.get("column_names") or answer.get("columns")
+            with suppress(FeatrixHTTPError):
+                answer = self._transport.get(f"{self._path}/columns")
+                self.columns = answer.get("column_names") or answer.get("columns")
 
     def is_ready(self) -> bool:
         """Tell, with one question to the server, whether the model is trained."""

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -211,25 +212,24 @@ def _start(folder: Path) -> LocalServer:
 
 def _spawn(folder: Path, output: int) -> subprocess.Popen[bytes]:
     environment = os.environ | {"FEATRIX_HOME": str(folder)}
-    # A package that is only importable from this process's folder must be so in the server's.
+    # A package that only this process can import, from its folder, must be importable there too.
     spec = importlib.util.find_spec("featrix_server")
     places = [str(Path(place).parent) for place in (spec and spec.submodule_search_locations) or ()]
-    old = environment.get("PYTHONPATH")
     if not any("site-packages" in place for place in places):
+        old = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([*places, *([old] if old else [])])
-    options: dict[str, object] = {"start_new_session": True}
+    detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
-        options = {
-            "creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-        }
-    return subprocess.Popen(  # type: ignore[call-overload,no-any-return]  # options differ by system
+        flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+        detached = {"creationflags": flags}
+    return subprocess.Popen(
         [sys.executable, "-m", "featrix_server", "serve", "--data-dir", str(folder)],
         cwd=folder,  # not the notebook's: a random.py lying there must not become the server's
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
-        **options,
+        **detached,
     )
 
 

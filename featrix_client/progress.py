@@ -60,6 +60,7 @@ class TrainingBar:
         )
         self._start: tuple[float, int] | None = None  # time and epoch of the first report
         self._drawn = 0.0
+        self._losses = ""
 
     def __enter__(self) -> Self:
         return self
@@ -73,11 +74,12 @@ class TrainingBar:
         self._start = self._start or (now, epoch)
         total = report.get("total_epochs")
         self._move(epoch, total)
-        parts = []
+        parts: list[str] = []
         if report.get("loss") is not None:
             parts.append(f"loss {report['loss']:.4g}")
         if report.get("validation_loss") is not None:
             parts.append(f"validation {report['validation_loss']:.4g}")
+        self._losses = ", ".join(parts)
         left = report.get("seconds_left")
         if left is None and total and epoch > self._start[1]:
             left = (now - self._start[0]) / (epoch - self._start[1]) * (total - epoch)
@@ -94,6 +96,7 @@ class TrainingBar:
         """Show where the training stands: waiting, paused, at its end."""
         if state.status == "done":
             self._move(state.epoch or self._bar.n, state.epoch)  # it may have stopped early
+            self._bar.set_postfix_str(self._losses, refresh=False)
         elif state.word == "paused" or not self._start:
             self._move(state.epoch or 0, state.total_epochs)
             self._bar.set_postfix_str(_WORDS.get(state.word, state.word), refresh=False)

@@ -127,7 +127,7 @@ def test_a_wrong_key_is_refused(featrix, monkeypatch):
 
 def test_nobody_at_the_address():
     sphere = FeatrixSphere("http://127.0.0.1:9")
-    sphere._transport.policy = type(sphere._transport.policy)(attempts=1)
+    sphere._transport.policy = type(sphere._transport.policy)(connect_attempts=1)
     with pytest.raises(FeatrixConnectionError, match=r"No server answers at http://127\.0\.0\.1:9"):
         sphere.list_sessions()
 

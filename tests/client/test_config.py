@@ -92,3 +92,10 @@ def test_a_key_given_as_address_is_told():
 def test_the_key_is_not_in_the_repr(monkeypatch):
     monkeypatch.setenv("FEATRIX_API_KEY", "fx_secret")
     assert "fx_secret" not in repr(find_target())
+
+
+@pytest.mark.parametrize("key", ["fx_ключ", "fx_a\nX-Evil: 1"])
+def test_a_key_that_cannot_be_one_is_told(monkeypatch, key):
+    monkeypatch.setenv("FEATRIX_API_KEY", key)
+    with pytest.raises(FeatrixInputError, match="no key has"):
+        find_target()

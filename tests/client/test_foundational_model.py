@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -9,6 +10,7 @@ import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import requests
 
@@ -240,6 +242,30 @@ def test_an_interrupt_leaves_the_training_running(long_running, capsys):
     epoch = training_job(fm)["current_epoch"]
     wait_until(lambda: training_job(fm)["current_epoch"] > epoch)
     assert "epoch" in capsys.readouterr().err
+
+
+def test_a_wait_outlives_the_server(long_running, server_home):
+    fm = long_running
+    wait_until(lambda: training_job(fm)["current_epoch"])
+    fm.pause()
+    wait_until(lambda: training_job(fm)["status"] == "paused")
+    before = json.loads((server_home / "server.json").read_text())
+    killer = threading.Timer(0.5, kill_family, [before["pid"]])
+    killer.start()
+    with pytest.raises(TimeoutError, match="paused"):
+        fm.wait_for_training(max_wait_time=8, show_progress=False)
+    killer.join()
+    after = json.loads((server_home / "server.json").read_text())
+    assert after["pid"] != before["pid"]
+    assert training_job(fm)["status"] == "paused"  # nothing was lost, nothing began by itself
+
+
+def kill_family(pid: int) -> None:
+    server = psutil.Process(pid)
+    family = [server, *server.children(recursive=True)]
+    for process in family:
+        process.kill()
+    psutil.wait_procs(family, timeout=10)
 
 
 def test_a_deleted_model_is_gone(featrix, people):
