@@ -6,7 +6,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +90,9 @@ class Run:
 
     def worker(self) -> psutil.Process:
         """Return the process that holds the job."""
-        owner = self.job.lease_owner
-        assert owner is not None
-        return psutil.Process(int(owner.split(":")[1]))
+        worker = holder(self.job)
+        assert worker is not None
+        return worker
 
     def assert_complete(self) -> None:
         """Every epoch once, in order, to the end, and the finished model in its folder."""
@@ -142,6 +142,13 @@ def assert_little_repeated(before: list[dict[str, Any]], after: list[dict[str, A
     """At most the last epoch that was reported before the kill has been trained again."""
     kept = [old["time_now"] == new["time_now"] for old, new in zip(before, after, strict=False)]
     assert all(kept[:-1]), f"repeated: {[n + 1 for n, same in enumerate(kept) if not same]}"
+
+
+def holder(job: JobRow) -> psutil.Process | None:
+    """Return the live process that holds a job."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(int(job.lease_owner.split(":")[1])) if job.lease_owner else None
+    return None
 
 
 def kill(process: psutil.Process) -> None:
@@ -274,11 +281,10 @@ def test_a_job_that_kills_every_worker_fails_with_a_reason(lab: Lab, until: Unti
 
     def killed_one() -> bool:
         job = run.job
-        if job.status == "running" and job.lease_owner:
-            worker = run.worker()
-            if worker.pid not in dead:
-                dead.add(worker.pid)
-                kill(worker)
+        worker = holder(job)
+        if worker is not None and worker.pid not in dead:
+            dead.add(worker.pid)
+            kill(worker)
         return job.status == "failed"
 
     until(killed_one, 90)
