@@ -160,12 +160,9 @@ def test_lines_that_cannot_be_read_are_reported(server: Server) -> None:
 
 def test_5000_columns(server: Server) -> None:
     answer = server.upload(wide(5_000), "wide.csv")
-    if answer.status_code == 200:
-        columns = server.http.get(f"/compute/session/{answer.json()['session_id']}/columns")
-        assert columns.json()["num_columns"] == 5_000
-    else:
-        assert "column" in assert_envelope(answer, 422, "invalid_input")["error"]
-        server.assert_nothing_left()
+    assert answer.status_code == 200, answer.text
+    path = f"/compute/session/{answer.json()['session_id']}"
+    assert server.http.get(f"{path}/columns").json()["num_columns"] == 5_000
 
 
 @pytest.mark.parametrize(
