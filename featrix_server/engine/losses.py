@@ -31,6 +31,9 @@ FULL_HIDDEN_SHARE = 0.1
 HASHED_SHARE = 0.1
 """Share of categories coded by the hash of their text in training, so that unseen ones work."""
 
+MEMBER_CELLS = 1 << 20
+"""Targets times columns up to which a product with a matrix sums faster than a scatter."""
+
 
 def total_loss(joint: float, marginal: float, spread: float) -> float:
     """The exact weighted sum that is reported."""
@@ -72,14 +75,22 @@ def spread_loss(z: Array, weight: Array) -> Array:
     return jnp.log(((kernel * pair).sum() + 1e-9) / (pair.sum() + 1e-9))
 
 
+def _sum_by_column(values: Array, constants: Constants) -> Array:
+    """Sum (..., targets) over the target ids of each column: (..., columns)."""
+    segment, n_columns = constants["segment"], constants["active"].shape[0]
+    if len(segment) * n_columns <= MEMBER_CELLS:
+        return values @ (segment[:, None] == jnp.arange(n_columns)).astype(values.dtype)
+    rows = values.reshape(-1, values.shape[-1]).T
+    sums = jax.ops.segment_sum(rows, segment, n_columns)
+    return sums.T.reshape(*values.shape[:-1], n_columns)
+
+
 def column_errors(
     net: SpaceNet, constants: Constants, batch: Batch, z: Array
 ) -> tuple[Array, Array]:
     """Cross-entropy (V, B, columns) and rank error (V, B, N) of ``z`` (V, B, d) on ``batch``."""
     logits, ranks = net.predict(z)
-    n_columns = constants["active"].shape[0]
-    member = (constants["segment"][:, None] == jnp.arange(n_columns)).astype(logits.dtype)
-    log_norm = jnp.log(jnp.exp(logits) @ member + 1e-30)
+    log_norm = jnp.log(_sum_by_column(jnp.exp(logits), constants) + 1e-30)
     at = constants["target_offset"] + jnp.maximum(batch["targets"], 0)
     picked = jnp.take_along_axis(logits, jnp.broadcast_to(at, (len(z), *at.shape)), axis=-1)
     # Ranks are uniform on 0..1; scaled to unit variance, guessing the middle costs 1.

@@ -39,7 +39,7 @@ def embed(
     float32 (n, D_MODEL), rows of length one
     """
     z = np.empty((len(rows), D_MODEL), np.float32)
-    for start, stop, part, mask in _padded(rows, hidden):
+    for start, stop, part, mask in padded(rows, hidden):
         result = programs.embed_rows(net, constants, part.arrays(), mask)
         z[start:stop] = np.asarray(result)[: stop - start]
     return z
@@ -62,7 +62,10 @@ def _spans(n: int) -> Iterator[tuple[int, int, int]]:
         yield start, min(start + size, n), size
 
 
-def _padded(rows: Rows, hidden: np.ndarray | None) -> Iterator[tuple[int, int, Rows, np.ndarray]]:
+def padded(
+    rows: Rows, hidden: np.ndarray | None = None
+) -> Iterator[tuple[int, int, Rows, np.ndarray]]:
+    """Cut rows to compiled sizes: first row, last row + 1, the padded rows, what is hidden."""
     for start, stop, size in _spans(len(rows)):
         mask = np.zeros((size, rows.targets.shape[1]), bool)
         if hidden is not None:
@@ -233,6 +236,6 @@ class EmbeddingModel:
             np.asarray(programs.token_rows(self.net, self.constants, part.arrays(), mask))[
                 : stop - start
             ]
-            for start, stop, part, mask in _padded(rows, hidden)
+            for start, stop, part, mask in padded(rows, hidden)
         ]
         return np.concatenate(parts)

@@ -95,7 +95,7 @@ def make_plan(n_rows: int, options: TrainOptions) -> Plan:
     steps = FOUNDATION_STEPS if foundation else max(1, n_train // batch)
     budget = _budget(n_train)
     epochs = options.epochs or min(MAX_EPOCHS, math.ceil(budget / steps))
-    sphere_steps = int(np.clip(n_rows // 4, 100, 1_500))
+    sphere_steps = int(np.clip(n_rows // 4, 150, 3_000))
     reasons = {
         "split": f"{n_train} rows to train, {n_rows - n_train} held out (80/20, seeded)",
         "batch_size": f"{batch} rows a step, for {n_train} training rows",

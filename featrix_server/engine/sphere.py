@@ -21,11 +21,11 @@ from .neighbours import nearest
 from .network import D_MODEL, Array, Dense, unit
 
 NEIGHBOURS = 15
-KERNEL = 50.0
+KERNEL = 150.0
 HEAD_WIDTH = 128
 GRAPH_BATCH = 256
 GRAPH_CHUNK = 16
-GRAPH_RATE = 2e-3
+GRAPH_RATE = 5e-3
 GRAPH_ROWS = 20_000
 """Rows of the final graph at most: its time grows with their square."""
 

@@ -38,6 +38,7 @@ from .watch import GradientWatch
 
 KEEP_EVERY = 10
 MOVIE_GRAPH_ROWS = 2_000
+MOVIE_RATE = 2e-3
 MOVIE_STEPS = 400
 """Steps of the 3D head while the embedding trains, spread over its frames."""
 
@@ -293,7 +294,7 @@ class Trainer:
             count = int(np.clip(MOVIE_STEPS // len(self._frame_epochs), 2, 16))
             rng = self._rng(8, epoch)
             graph = NeighbourGraph(z[:MOVIE_GRAPH_ROWS])
-            rates = np.full(count, GRAPH_RATE, np.float32)
+            rates = np.full(count, MOVIE_RATE, np.float32)
             self.head, self.head_opt, _ = graph.train(self.head, self.head_opt, rates, rng)
         self._append_frame(epoch, z)
 
