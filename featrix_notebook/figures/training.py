@@ -42,23 +42,29 @@ class Curves:
         """Read a model's training metrics; fine while it trains."""
         data = fm.get_training_metrics().get("data") or {}
         epochs = _numbers(data.get("epochs"))
+        phases = list(data.get("phase") or [])[: len(epochs)]
+        standing = phases.index("sphere") if "sphere" in phases else len(epochs)
 
         def series(key: str) -> Series:
             values = _numbers(data.get(key))[: len(epochs)]
             return np.pad(values, (0, len(epochs) - len(values)), constant_values=np.nan)
 
+        def losses(key: str) -> Series:
+            values = series(key)
+            values[standing:] = np.nan  # repeated by the server, but no longer trained
+            return values
+
         best = data.get("best_epoch")
-        phases = list(data.get("phase") or [])[: len(epochs)]
         columns: dict[str, dict[str, Any]] = data.get("columns") or {}
         bits = {name: _numbers(of.get("mutual_information_bits")) for name, of in columns.items()}
         return cls(
             epochs=epochs,
-            train=series("train_loss"),
-            validation=series("val_loss"),
+            train=losses("train_loss"),
+            validation=losses("val_loss"),
             rate=series("learning_rate"),
-            parts={key: series(key) for key in PARTS if data.get(key)},
+            parts={key: losses(key) for key in PARTS if data.get(key)},
             best_epoch=None if best is None else float(best),
-            sphere_from=float(epochs[phases.index("sphere")]) if "sphere" in phases else None,
+            sphere_from=float(epochs[standing]) if standing < len(epochs) else None,
             bits={name: float(b[-1]) for name, b in bits.items() if b.size and np.isfinite(b[-1])},
         )
 
@@ -75,9 +81,11 @@ def _numbers(values: Any) -> Series:
 
 
 def smoothed(values: Series) -> Series:
-    """Exponential moving average over a twentieth of the run (at least 3 epochs)."""
+    """Exponential moving average over a twentieth of the run (at least 3 epochs); gaps stay."""
     span = max(3.0, len(values) / 20)
-    return pd.Series(values).ewm(span=span, ignore_na=True).mean().to_numpy(dtype=np.float64)
+    series = pd.Series(values)
+    averaged = series.ewm(span=span, ignore_na=True).mean().where(series.notna())
+    return averaged.to_numpy(dtype=np.float64)
 
 
 def training_loss(

@@ -40,22 +40,25 @@ def test_quickstart(quickstart: Notebook) -> None:
     check_that_the_curve_grows(nb, watch)
     check_that_pause_pauses(nb, watch)
     nb.run(wait, seconds=300)
-    nb.screenshot("dashboard-light", nb.cell(watch))
-    for place in range(look, len(nb.cells())):
+    nb.screenshot("quickstart-dashboard-light", nb.cell(watch))
+    nb.run(look)
+    nb.screenshot("quickstart-sphere-light", nb.cell(look))
+    check_that_a_click_selects(nb, look)
+    for place in range(look + 1, len(nb.cells())):
         if nb.cells()[place]["type"] == "code":
             nb.run(place)
-    check_that_a_click_selects(nb, look)
-    nb.screenshot("sphere-light", nb.cell(look))
+    nb.screenshot("quickstart-selection-light", nb.cell(look))
     nb.theme("Dark")
-    nb.screenshot("sphere-dark", nb.cell(look))
-    nb.screenshot("dashboard-dark", nb.cell(watch))
+    nb.screenshot("quickstart-selection-dark", nb.cell(look))
+    nb.screenshot("quickstart-dashboard-dark", nb.cell(watch))
+    nb.screenshot("quickstart-model-dark", nb.cell(wait))
     assert nb.complaints == []
 
 
 def check_that_the_curve_grows(nb: Notebook, place: int) -> None:
     """In pixels on the page and in numbers in the kernel, while the model trains."""
     chart = nb.cell(place).locator("canvas").first
-    chart.wait_for(timeout=30_000)
+    chart.wait_for(timeout=120_000)  # a new server compiles before the first epoch
     wait_until(lambda: epochs(nb) >= 2, "two epochs in the dashboard", 120)
     before, drawn = epochs(nb), ink(chart)
     wait_until(lambda: epochs(nb) >= before + 3, "three more epochs in the dashboard", 120)
@@ -73,7 +76,7 @@ def check_that_pause_pauses(nb: Notebook, place: int) -> None:
     held = epochs(nb)
     time.sleep(3)
     assert epochs(nb) == held
-    nb.screenshot("dashboard-paused", cell)
+    nb.screenshot("quickstart-dashboard-paused", cell)
     resume.click()
     wait_until(lambda: epochs(nb) > held, "an epoch after resuming", 60)
 
@@ -94,7 +97,7 @@ def check_that_a_click_selects(nb: Notebook, place: int) -> None:
         20,
     )
     assert nb.python("len(sphere.selection)") == 1
-    assert row in nb.python("places['__featrix_row_id'].tolist()")
+    assert row in nb.python("fm.projections_frame()['__featrix_row_id'].tolist()")
 
 
 def epochs(nb: Notebook) -> int:
