@@ -249,6 +249,7 @@ def _picture(png: Any) -> str:
         return ""
     source = base64.b64encode(small.getvalue()).decode()
     return (
-        f'<img width="{PREVIEW_PX // 2}" alt="The rows of the model as points on a sphere" '
+        f'<img width="{PREVIEW_PX // 2}" style="border-radius:50%" '
+        'alt="The rows of the model as points on a sphere" '
         f'src="data:image/png;base64,{source}">'
     )

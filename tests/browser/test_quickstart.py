@@ -87,6 +87,8 @@ def check_that_a_click_selects(nb: Notebook, place: int) -> None:
     stage.scroll_into_view_if_needed()
     wait_until(lambda: ink(stage) > 5_000, "points on the sphere", 30)
     shot = pixels(stage)
+    grey = float((shot == 128).all(axis=2).mean())
+    assert grey < 0.01, "the ball has not the colours of the theme"
     colored = np.argwhere(shot.max(axis=2) - shot.min(axis=2) > 60)
     middle = np.array(shot.shape[:2]) / 2
     y, x = colored[np.abs(colored - middle).sum(axis=1).argmin()]

@@ -56,8 +56,15 @@ export function followTheme(el: HTMLElement, changed: (theme: Theme) => void): C
   const system = matchMedia("(prefers-color-scheme: dark)");
   system.addEventListener("change", later);
   update();
+  // Some hosts render first and attach afterwards; only then does the element stand in a theme.
+  const attached = new ResizeObserver(() => {
+    attached.disconnect();
+    update();
+  });
+  attached.observe(el);
   return () => {
     observer.disconnect();
+    attached.disconnect();
     system.removeEventListener("change", later);
     if (pending) clearTimeout(pending);
   };
