@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from .batches import Layout
 from .clusters import find_clusters
+from .data import ColumnReader
 from .files import write_atomically, write_json
 from .model import embed, points
 from .network import D_MODEL
@@ -76,8 +77,9 @@ def _embed_table(to: Path, sphere: Path, table: Table, trainer: Trainer) -> np.n
 def _values(table: Table, layout: Layout, rows: np.ndarray) -> pd.DataFrame:
     """Columns that can describe a group: numbers as floats, others as texts."""
     columns: dict[str, Any] = {}
+    read = ColumnReader(table, rows, [encoder.name for encoder in layout.encoders])
     for encoder in layout.encoders:
-        column = table.take(rows, [encoder.name]).column(0)
+        column = read(encoder.name)
         if encoder.kind == "number":
             encoded = encoder.encode(column)
             number = encoded.number.astype(np.float64) + encoder.offset

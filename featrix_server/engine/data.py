@@ -18,14 +18,33 @@ FIT_ROWS = 100_000
 """Training rows that encoders are fitted on at most."""
 
 
+READ_CELLS = 2_000_000
+"""Values read at a time: a wide table is not opened once a column, a long one not held whole."""
+
+
+class ColumnReader:
+    """Columns of some rows of a table by name, read a group of neighbours at a time."""
+
+    def __init__(self, table: Table, index: np.ndarray, names: list[str]) -> None:
+        self._table, self._index, self._names = table, index, names
+        self._size = max(1, READ_CELLS // max(len(index), 1))
+        self._held: dict[str, pa.ChunkedArray] = {}
+
+    def __call__(self, name: str) -> pa.ChunkedArray:
+        """All values of one column, in the order of the rows."""
+        if name not in self._held:
+            at = self._names.index(name)
+            group = self._names[at : at + self._size]
+            self._held = dict(zip(group, self._table.take(self._index, group).columns, strict=True))
+        return self._held[name]
+
+
 def fit_encoders(table: Table, schema: Schema, train: np.ndarray, seed: int) -> list[Any]:
     """Fit each column's encoder on training rows only (a seeded sample of at most 100,000)."""
     if len(train) > FIT_ROWS:
         train = np.sort(np.random.default_rng([seed, 2]).choice(train, FIT_ROWS, replace=False))
-    return [
-        encoder_for(spec.type).fit(spec, table.take(train, [spec.name]).column(0), seed=seed)
-        for spec in schema.columns
-    ]
+    read = ColumnReader(table, train, [spec.name for spec in schema.columns])
+    return [encoder_for(spec.type).fit(spec, read(spec.name), seed=seed) for spec in schema.columns]
 
 
 class TrainingData:
@@ -50,7 +69,7 @@ class TrainingData:
     def rows(self, index: np.ndarray, *, unseen: bool | None = None) -> Rows:
         """Encoded rows of the table by number; ``unseen`` as in :meth:`~.Layout.encode`."""
         return self._layout.encode(
-            lambda name: self._table.take(index, [name]).column(0),
+            ColumnReader(self._table, index, [one.name for one in self._layout.encoders]),
             len(index),
             unseen=self._layout.has_unseen if unseen is None else unseen,
         )
