@@ -68,10 +68,12 @@ async ([source, state]) => {
   const module = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
   const stop = await module.default.initialize({ model });
   const views = [];
-  const show = async () => {
+  const show = async (attachAfter = 0) => {
     const el = document.createElement("div");
-    document.querySelector("main").append(el);
+    const attach = () => document.querySelector("main").append(el);
+    if (!attachAfter) attach();
     views.push(await module.default.render({ model, el }));
+    if (attachAfter) setTimeout(attach, attachAfter);
     return el;
   };
   await show();

@@ -37,6 +37,16 @@ def test_a_new_theme_is_followed_live(open_sphere: Open) -> None:
     assert dark.mean() < 90
 
 
+def test_a_host_may_attach_the_view_long_after_it_is_drawn(open_sphere: Open) -> None:
+    xyz, rows = table()
+    opened = open_sphere(SphereExplorer(xyz, rows=rows, color_by="plan"))
+    at_once = opened.pixels()
+    opened.page.evaluate("document.querySelector('main').replaceChildren()")
+    opened.page.evaluate("host.show(200)")
+    opened.settle(600)
+    assert abs(opened.pixels().mean() - at_once.mean()) < 2
+
+
 def test_the_canvas_has_the_pixels_of_the_screen(open_sphere: Open) -> None:
     xyz, rows = table()
     opened = open_sphere(SphereExplorer(xyz, rows=rows), device_scale_factor=2)

@@ -57,7 +57,9 @@ export function followTheme(el: HTMLElement, changed: (theme: Theme) => void): C
   system.addEventListener("change", later);
   update();
   // Some hosts render first and attach afterwards; only then does the element stand in a theme.
+  // (An observer also reports an element that is nowhere yet, once.)
   const attached = new ResizeObserver(() => {
+    if (!el.isConnected) return;
     attached.disconnect();
     update();
   });
