@@ -48,10 +48,16 @@ def execute(path: Path) -> NotebookNode:
 
 
 def without_views(notebook: NotebookNode) -> NotebookNode:
-    """Take out the live views, which need a kernel: each widget's stored picture remains."""
+    """Take out the live views, which need a kernel: each widget's stored picture remains.
+
+    A view without a picture is a progress bar; what it leaves behind is its first state, which is
+    no longer true, so it goes altogether.
+    """
     for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(WIDGET_VIEW, None)
+        for output in list(cell.get("outputs", [])):
+            data = output.get("data", {})
+            if data.pop(WIDGET_VIEW, None) and "image/png" not in data:
+                cell.outputs.remove(output)
     return notebook
 
 

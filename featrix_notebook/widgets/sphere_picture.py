@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
-from featrix_notebook.coding import Coding
+from featrix_notebook.coding import Coding, text
 
 # The camera the page starts with (HOME in js/src/gl/camera.ts).
 YAW, PITCH = -0.6, 0.35
@@ -126,17 +126,16 @@ def _draw_legend(figure: Figure, coding: Coding, label: str) -> None:
         bar.spines[:].set_visible(False)
         top -= 0.6
     rows = [
-        (text, count, color)
-        for (text, count), color in zip(coding.entries, coding.colors, strict=False)
+        (name, count, color)
+        for (name, count), color in zip(coding.entries, coding.colors, strict=False)
     ]
     if coding.missing:
         rows.append(("Missing", coding.missing, MISSING))
-    for text, count, color in rows:
+    for name, count, color in rows:
         top -= step
         figure.text(left, top, "●", color=color, size=9)
-        figure.text(
-            left + 0.025, top, f"{text[:22]}  {count:,}", size=8, color=INK, parse_math=False
-        )
+        words = f"{text(name, 24)}  {count:,}"
+        figure.text(left + 0.025, top, words, size=8, color=INK, parse_math=False)
 
 
 def _latin(words: str) -> str:
