@@ -110,14 +110,13 @@ def ensure_server() -> LocalServer:
 def _reuse(folder: Path) -> LocalServer | None:
     """Return the server that runs, after stopping one of another version. Needs the lock."""
     server = _read_server(folder)
-    if server is None:
+    # A busy machine may keep a living server from answering; the note of a dead one is left for
+    # its successor to replace, since nothing tells the two apart for certain.
+    if server is None or not _answers(server, patience_s=10.0):
         return None
-    if _answers(server, patience_s=2.0):
-        if server.version == version():
-            return server
-        _stop(server)
-    # What is left is the note of a server that is gone. It must not be taken for the new one's.
-    (folder / "server.json").unlink(missing_ok=True)
+    if server.version == version():
+        return server
+    _stop(server)
     return None
 
 
