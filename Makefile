@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 JS_SOURCES := $(shell find js/src js/build.mjs js/package-lock.json -type f 2>/dev/null)
 PORT ?= 8888
+# In a container one is often root, which Jupyter refuses unless told that this is meant.
+ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .PHONY: lab demo test package lint format bench clean chromium
 
 lab: $(VENV)/.lab
-	$(BIN)/jupyter lab --port $(PORT) examples/01_quickstart.ipynb $(LAB_FLAGS)
+	$(BIN)/jupyter lab $(ROOT_FLAG) --port $(PORT) examples/01_quickstart.ipynb $(LAB_FLAGS)
 
 demo: $(VENV)/.lab
 	$(BIN)/python examples/demo.py build
