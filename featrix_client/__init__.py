@@ -5,6 +5,9 @@
 >>> fm = featrix.create_foundational_model(name="churn", data_file="churn.csv")
 >>> fm.wait_for_training()
 >>> fm.encode({"plan": "basic"})
+>>> predictor = fm.create_binary_classifier(target_column="churned")
+>>> predictor.wait_for_training()
+>>> predictor.predict({"plan": "basic"})
 """
 
 from __future__ import annotations
@@ -23,10 +26,14 @@ from featrix_client.errors import (
 )
 from featrix_client.events import Event
 from featrix_client.foundational_model import FoundationalModel
+from featrix_client.prediction import BatchResults, PredictionFeedback, PredictionResult
+from featrix_client.prediction_grid import PredictionGrid
+from featrix_client.predictor import Predictor
 from featrix_client.webhooks import WEBHOOK_EVENTS
 
 __all__ = [
     "WEBHOOK_EVENTS",
+    "BatchResults",
     "Event",
     "FeatrixAuthenticationError",
     "FeatrixConnectionError",
@@ -39,4 +46,8 @@ __all__ = [
     "FeatrixTrainingError",
     "FeatrixWarning",
     "FoundationalModel",
+    "PredictionFeedback",
+    "PredictionGrid",
+    "PredictionResult",
+    "Predictor",
 ]

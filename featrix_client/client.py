@@ -12,6 +12,8 @@ from featrix_client.creation import check_options, create_session
 from featrix_client.errors import FeatrixInputError
 from featrix_client.foundational_model import FoundationalModel
 from featrix_client.local import ensure_server
+from featrix_client.prediction import PredictionFeedback
+from featrix_client.predictor import Predictor
 from featrix_client.retries import RetryPolicy
 from featrix_client.transport import Address, Transport
 
@@ -156,15 +158,45 @@ class FeatrixSphere:
         requests.HTTPError
             With ``.status`` 404 if the server has no such model.
         """
-        if not isinstance(session_id, str) or not session_id.strip("./ ") or "/" in session_id:
-            raise FeatrixInputError(
-                f"{session_id!r} is not the id of a model.",
-                hint="list_sessions() returns the ids.",
-                field="session_id",
-            )
+        _check_id(session_id, "session_id")
         model = FoundationalModel(self._transport, session_id)
         model.refresh()
         return model
+
+    def predictor(self, predictor_id: str, foundational_model_id: str) -> Predictor:
+        """Return a predictor of a model.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 404 if the server has no such model, or the model no such predictor.
+        """
+        _check_id(foundational_model_id, "foundational_model_id")
+        predictor = Predictor(self._transport, foundational_model_id, predictor_id)
+        predictor.refresh()
+        return predictor
+
+    def prediction_feedback(self, prediction_uuid: str, ground_truth: Any) -> dict[str, Any]:
+        """Tell the server what was true of a prediction.
+
+        Parameters
+        ----------
+        prediction_uuid : str
+            `PredictionResult.prediction_uuid`.
+        ground_truth : str or number
+            What the prediction should have been.
+
+        Returns
+        -------
+        dict
+            What the server answers.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 404 if the server does not know the prediction.
+        """
+        return PredictionFeedback(prediction_uuid, ground_truth, self._transport).send()
 
     def list_sessions(self, name_prefix: str = "") -> list[str]:
         """Return the ids of the models whose name starts with `name_prefix`, newest first."""
@@ -225,6 +257,15 @@ class FeatrixSphere:
         # A remote server may stand before more clusters than the one that answers.
         own = health["compute_cluster"] if self._transport.is_local else None
         return [own] if own else []
+
+
+def _check_id(session_id: str, field: str) -> None:
+    if not isinstance(session_id, str) or not session_id.strip("./ ") or "/" in session_id:
+        raise FeatrixInputError(
+            f"{session_id!r} is not the id of a model.",
+            hint="list_sessions() returns the ids.",
+            field=field,
+        )
 
 
 def _local_address() -> Address:

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 MAX_METADATA_BYTES = 32 * 1024
 _URL_SCHEMES = ("http://", "https://", "s3://")
+_UPLOAD = "/compute/upload_with_new_session/"
+_FILES = {  # argument: what it may be, and where a DataFrame goes
+    "data_file": ("a path or a URL", "df=..."),
+    "labels_file": ("a path", "labels_df=..."),
+    "file_path": ("a path", "batch_predict()"),
+}
 _IDEMPOTENCY = "X-Featrix-Idempotency-Key"
 
 
@@ -54,12 +60,12 @@ def create_session(
         with tempfile.TemporaryDirectory(prefix="featrix-") as folder:
             path = write_frame(df, Path(folder))
             size = {"n_rows": len(df), "n_cols": len(df.columns)}
-            answer = _upload(transport, path, options | size)
+            answer = upload_file(transport, _UPLOAD, path, options | size)
     elif str(data_file).lower().startswith(_URL_SCHEMES):
         answer = _from_url(transport, str(data_file), options)
     else:
         assert data_file is not None
-        answer = _upload(transport, existing_file(data_file), options)
+        answer = upload_file(transport, _UPLOAD, existing_file(data_file), options)
     for text in answer.get("warnings") or ():
         warnings.warn(str(text), FeatrixWarning, stacklevel=3)  # the user's line
     return str(answer["session_id"])
@@ -144,36 +150,40 @@ def _metadata(value: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def existing_file(data_file: str | os.PathLike[str]) -> Path:
+def existing_file(data_file: str | os.PathLike[str], field: str = "data_file") -> Path:
     """Return the path of a local data file after checking that there is something to read.
+
+    Parameters
+    ----------
+    data_file : path
+        What was given.
+    field : str
+        The argument it was given as.
 
     Raises
     ------
     FeatrixInputError
         If there is no such file, or it is a folder, empty or unreadable.
     """
+    what, elsewhere = _FILES[field]
     if not isinstance(data_file, str | os.PathLike):
         raise FeatrixInputError(
-            f"data_file must be a path or a URL, not a {type(data_file).__name__}.",
-            hint="A DataFrame goes into df=..." if hasattr(data_file, "columns") else None,
-            field="data_file",
+            f"{field} must be {what}, not a {type(data_file).__name__}.",
+            hint=f"A DataFrame goes into {elsewhere}." if hasattr(data_file, "columns") else None,
+            field=field,
         )
     path = Path(os.fspath(data_file)).expanduser().absolute()
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "a device"
-        raise FeatrixInputError(f"{path} is {what}, not a data file.", field="data_file")
+        raise FeatrixInputError(f"{path} is {what}, not a data file.", field=field)
     if not path.exists():
-        raise FeatrixInputError(
-            f"There is no file {path}.", hint=_near_names(path), field="data_file"
-        )
+        raise FeatrixInputError(f"There is no file {path}.", hint=_near_names(path), field=field)
     try:
         with path.open("rb") as file:
             if not file.read(1):
-                raise FeatrixInputError(f"{path} is empty.", field="data_file")
+                raise FeatrixInputError(f"{path} is empty.", field=field)
     except OSError as error:
-        raise FeatrixInputError(
-            f"{path} cannot be read: {error.strerror}.", field="data_file"
-        ) from error
+        raise FeatrixInputError(f"{path} cannot be read: {error.strerror}.", field=field) from error
     return path
 
 
@@ -187,7 +197,10 @@ def _near_names(path: Path) -> str:
     return f"Relative paths start at {Path.cwd()}."
 
 
-def _upload(transport: Transport, path: Path, options: dict[str, Any]) -> dict[str, Any]:
+def upload_file(
+    transport: Transport, address: str, path: Path, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Send a file with options as a form, and return the answer."""
     fields = {name: _as_text(value) for name, value in options.items()}
     with (
         upload_bar(path.name, path.stat().st_size) as on_progress,
@@ -195,7 +208,7 @@ def _upload(transport: Transport, path: Path, options: dict[str, Any]) -> dict[s
     ):
         answer: dict[str, Any] = transport.json(
             "POST",
-            "/compute/upload_with_new_session/",
+            address,
             upload=form,
             headers={_IDEMPOTENCY: str(uuid.uuid4())},
             repeatable=True,

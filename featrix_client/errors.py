@@ -21,6 +21,8 @@ from typing import Any
 
 import requests
 
+from featrix_client.retries import TRAINING_WORDS
+
 
 class FeatrixError(Exception):
     """Anything this client raises on purpose.
@@ -145,6 +147,8 @@ def error_from_response(response: requests.Response) -> FeatrixError:
         return FeatrixInputError(message, hint=hint, field=field)
     if status == 401 and hint is None:
         hint = "Set FEATRIX_API_KEY (or api_key in ~/.featrix) to a key this server knows."
+    if status == 503 and hint is None and fields.get("status") in TRAINING_WORDS:
+        hint = "Wait for it first: wait_for_training()."
     kind = FeatrixAuthenticationError if status == 401 else FeatrixHTTPError
     where = f"{response.request.method} {response.request.path_url}"
     return kind(
@@ -155,6 +159,13 @@ def error_from_response(response: requests.Response) -> FeatrixError:
         hint=hint,
         field=field,
     )
+
+
+def missing_error(message: str, hint: str) -> FeatrixHTTPError:
+    """Make the error of a server that does not know something, where only the client can tell."""
+    response = requests.Response()
+    response.status_code = 404
+    return FeatrixHTTPError(message, response=response, code="not_found", hint=hint)
 
 
 def _text(value: Any) -> str | None:

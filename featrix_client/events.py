@@ -22,6 +22,7 @@ POLL_S = 2.0
 """Pause between questions to a server without an event stream."""
 
 _RECONNECT_S = 1.0
+_REST_OF_A_JOB_S = 1.0
 _NO_STREAM = (404, 405, 406, 501)
 
 
@@ -47,7 +48,9 @@ class StreamUnsupportedError(Exception):
     """The server has no event stream."""
 
 
-def iter_events(transport: Transport, session_id: str, after: int = 0) -> Iterator[Event]:
+def iter_events(
+    transport: Transport, session_id: str, after: int = 0, job_id: str | None = None
+) -> Iterator[Event]:
     """Yield the events of a model until none of its jobs is open any more.
 
     A broken connection is opened again where it broke; a server without a stream is polled.
@@ -60,6 +63,8 @@ def iter_events(transport: Transport, session_id: str, after: int = 0) -> Iterat
         The model.
     after : int
         Leave out events up to this number.
+    job_id : str, optional
+        Only the events of this job, until it is no longer open.
 
     Raises
     ------
@@ -73,16 +78,19 @@ def iter_events(transport: Transport, session_id: str, after: int = 0) -> Iterat
             try:
                 for event in open_stream(transport, session_id, after, 2 * HEARTBEAT_S):
                     after = event.seq
-                    yield event
+                    if job_id in (None, event.data.get("job_id")):
+                        yield event
+                        if job_id and event.kind == "done":
+                            break  # others may keep the stream open for long
             except FeatrixConnectionError:
                 pass  # the question below has the patience, and finds a server that has moved
-            if not is_open(transport.get(f"/compute/session/{session_id}")):
+            if not is_open(transport.get(f"/compute/session/{session_id}"), job_id):
                 # Said last and perhaps after the line broke: what the stream still owes.
-                yield from _rest(transport, session_id, after)
+                yield from _rest(transport, session_id, after, job_id)
                 return
             time.sleep(_RECONNECT_S)
     except StreamUnsupportedError:
-        yield from _poll(transport, session_id, after)
+        yield from _poll(transport, session_id, after, job_id)
 
 
 def open_stream(
@@ -151,9 +159,16 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[str]:
             yield line.removesuffix(b"\r").decode("utf-8")
 
 
-def _rest(transport: Transport, session_id: str, after: int) -> Iterator[Event]:
+def _rest(transport: Transport, session_id: str, after: int, job_id: str | None) -> Iterator[Event]:
+    # What is owed comes at once; of other jobs the stream may tell for long.
+    patience = HEARTBEAT_S if job_id is None else _REST_OF_A_JOB_S
+    deadline = time.monotonic() + patience
     try:
-        yield from open_stream(transport, session_id, after, HEARTBEAT_S)
+        for event in open_stream(transport, session_id, after, patience):
+            if job_id in (None, event.data.get("job_id")):
+                yield event
+            if job_id is not None and time.monotonic() > deadline:
+                return
     except FeatrixConnectionError:
         return
 
@@ -161,12 +176,12 @@ def _rest(transport: Transport, session_id: str, after: int) -> Iterator[Event]:
 # ------------------------------------------------------------------ polling
 
 
-def _poll(transport: Transport, session_id: str, after: int) -> Iterator[Event]:
+def _poll(transport: Transport, session_id: str, after: int, job_id: str | None) -> Iterator[Event]:
     """Make the same events from the status and the training metrics.
 
     Such a server keeps no numbers, so all of the history is told, numbered from `after` on.
     """
-    log = _PolledLog(after)
+    log = _PolledLog(after, job_id)
     while True:
         body = transport.get(f"/compute/session/{session_id}")
         try:
@@ -176,33 +191,39 @@ def _poll(transport: Transport, session_id: str, after: int) -> Iterator[Event]:
                 raise
             metrics = {}  # there are none before the first epoch
         yield from log.news(body, metrics)
-        if not is_open(body):
+        if not is_open(body, job_id):
             return
         time.sleep(POLL_S)
 
 
 @dataclass
 class _PolledLog:
-    """Finds what is new in polled answers."""
+    """Finds what is new in polled answers; with `only`, about one predictor's job."""
 
     seq: int
+    only: str | None = None
     epochs_told: int = 0
     states: dict[str, Any] = field(default_factory=dict)
 
     def news(self, body: dict[str, Any], metrics: dict[str, Any]) -> Iterator[Event]:
         jobs = body.get("jobs") or {}
-        series = metrics.get("data") or {}
-        job_id, job = training_job(jobs)
-        for place in range(self.epochs_told, len(series.get("epochs") or ())):
-            report = {"job_id": job_id, "total_epochs": job.get("total_epochs")}
-            yield self._event("epoch", report | _epoch_report(series, place))
+        if self.only is None:
+            job_id, job = training_job(jobs)
+            reports = _epoch_reports(metrics.get("data") or {})
+        else:
+            job_id, job = self.only, jobs.get(self.only, {})
+            jobs = {self.only: job}
+            reports = predictor_reports(metrics, job.get("target_column"))
+        for report in reports[self.epochs_told :]:
+            about = {"job_id": job_id, "total_epochs": job.get("total_epochs")}
+            yield self._event("epoch", about | report)
             self.epochs_told += 1
         for key, job in jobs.items():
             state = {name: job.get(name) for name in ("status", "requested", "error")}
             if self.states.get(key) != state:
                 self.states[key] = state
                 yield self._event("status", {"job_id": key, **state})
-        if not is_open(body):
+        if not is_open(body, self.only):
             yield self._event("done", {"job_id": job_id})
 
     def _event(self, kind: str, data: dict[str, Any]) -> Event:
@@ -213,10 +234,38 @@ class _PolledLog:
 _EVENT_WORDS = {"epochs": "epoch", "train_loss": "loss", "val_loss": "validation_loss"}
 
 
-def _epoch_report(series: dict[str, Any], place: int) -> dict[str, Any]:
-    """One epoch of the metric lists, in the words of the event stream."""
-    return {
-        _EVENT_WORDS.get(name, name): values[place]
-        for name, values in series.items()
-        if isinstance(values, list) and place < len(values)
-    }
+def _epoch_reports(series: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metric lists epoch by epoch, in the words of the event stream."""
+    lists = {name: values for name, values in series.items() if isinstance(values, list)}
+    return [
+        {
+            _EVENT_WORDS.get(name, name): values[place]
+            for name, values in lists.items()
+            if place < len(values)
+        }
+        for place in range(len(lists.get("epochs", ())))
+    ]
+
+
+def predictor_reports(metrics: dict[str, Any], target: str | None = None) -> list[dict[str, Any]]:
+    """Epoch by epoch, what the training metrics say of a predictor, in the stream's words.
+
+    Parameters
+    ----------
+    target : str, optional
+        The column it predicts: metrics of another one are passed over.
+    """
+    told = metrics.get("training_metrics") or {}
+    if target is not None and told.get("target_column") not in (None, target):
+        return []
+    return [
+        {
+            "epoch": row["epoch_idx"] + 1,
+            "loss": row.get("loss"),
+            "validation_loss": row.get("validation_loss"),
+            "learning_rate": (row.get("hyperparameters") or {}).get("learning_rate"),
+            **(row.get("metrics") or {}),
+        }
+        for row in told.get("training_info") or ()
+        if row.get("epoch_idx") is not None
+    ]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from featrix_client import projections
 from featrix_client.errors import FeatrixHTTPError
-from featrix_client.events import Event, iter_events
+from featrix_client.predictor_creation import PredictorsOfModel
 from featrix_client.records import clean_records
-from featrix_client.state import Status, training_state
+from featrix_client.state import training_state
 from featrix_client.transport import Transport
-from featrix_client.waiting import wait_for_training
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _ENCODE_BATCH = 1000  # records a request: answered well within the time one may take
 
 
-class FoundationalModel:
+class FoundationalModel(PredictorsOfModel):
     """A view of one model on the server. Made by `FeatrixSphere`, not by hand.
 
     Attributes describe the last answer of the server; `refresh` asks again.
@@ -50,17 +49,16 @@ class FoundationalModel:
         The last status document of the server.
     """
 
+    called = "fm"
+    made_by = "create_foundational_model()"
+
     def __init__(self, transport: Transport, session_id: str) -> None:
-        self._transport = transport
-        self.id = session_id
-        self.name = session_id
-        self.status: Status = "training"
+        super().__init__(transport, session_id, session_id)
         self.dimensions: int | None = None
         self.epochs: int | None = None
         self.final_loss: float | None = None
         self.created_at: str | None = None
         self.columns: list[str] | None = None
-        self.raw: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         facts = [f"id={self.id!r}", f"status={self.status!r}"]
@@ -74,10 +72,6 @@ class FoundationalModel:
                 )
         return f"FoundationalModel({', '.join(facts)})"
 
-    @property
-    def _path(self) -> str:
-        return f"/compute/session/{self.id}"
-
     # ------------------------------------------------------------------ state
 
     def refresh(self) -> dict[str, Any]:
@@ -90,8 +84,7 @@ class FoundationalModel:
         """
         body: dict[str, Any] = self._transport.get(self._path)
         session, state = body["session"], training_state(body)
-        self.raw = body
-        self.status = state.status
+        self.raw, self.training_state = body, state
         self.name = session.get("name") or self.id
         self.created_at = session.get("created_at")
         # While it trains only the job counts; at the end its count may hold further phases.
@@ -114,91 +107,6 @@ class FoundationalModel:
             with suppress(FeatrixHTTPError):
                 answer = self._transport.get(f"{self._path}/columns")
                 self.columns = answer.get("column_names") or answer.get("columns")
-
-    def is_ready(self) -> bool:
-        """Tell, with one question to the server, whether the model is trained."""
-        self.refresh()
-        return self.status == "done"
-
-    def wait_for_training(
-        self, max_wait_time: float = 3600, poll_interval: float = 10, show_progress: bool = True
-    ) -> Self:
-        """Wait until the model is trained.
-
-        The end is noticed at once where the server tells its events, else within
-        `poll_interval`. Interrupting the wait (Ctrl-C, or the stop button of a notebook) leaves
-        the training running.
-
-        Parameters
-        ----------
-        max_wait_time : float
-            Longest wait, in seconds.
-        poll_interval : float
-            Longest time between two questions to the server, in seconds; above 0.
-        show_progress : bool
-            Show a bar with epoch, loss and time left.
-
-        Returns
-        -------
-        FoundationalModel
-            This model.
-
-        Raises
-        ------
-        TimeoutError
-            If it is not trained in that time. The training goes on.
-        RuntimeError
-            If the training failed, with the server's reason.
-        """
-        wait_for_training(self, max_wait_time, poll_interval, show_progress)
-        return self
-
-    def events(self, after: int = 0) -> Iterator[Event]:
-        """Yield what happens to the model, until none of its jobs is open any more.
-
-        Parameters
-        ----------
-        after : int
-            Number of the last event already known; 0 tells all from the start.
-
-        Yields
-        ------
-        Event
-            Named tuple ``(seq, kind, data)``; kinds are ``status``, ``epoch``, ``frame`` and
-            ``done``. A server without an event stream is asked every two seconds; it has no
-            frames and keeps no numbers, so all of its history is told, numbered from `after`.
-        """
-        return iter_events(self._transport, self.id, after)
-
-    # ---------------------------------------------------------------- control
-
-    def pause(self) -> dict[str, Any]:
-        """Ask the training to pause at the end of its epoch.
-
-        Returns
-        -------
-        dict
-            ``job_id``, ``status``, and ``requested``: what was asked and is not done yet.
-        """
-        return self._control("pause")
-
-    def resume(self) -> dict[str, Any]:
-        """Ask a paused training to go on; returns as `pause` does."""
-        return self._control("resume")
-
-    def stop(self) -> dict[str, Any]:
-        """Ask the training to end with the best epoch so far, which gives a complete model.
-
-        Returns as `pause` does.
-        """
-        return self._control("stop")
-
-    def _control(self, action: str) -> dict[str, Any]:
-        # Asking twice for the same asks once.
-        answer: dict[str, Any] = self._transport.post(
-            f"{self._path}/control", {"action": action}, repeatable=True
-        )
-        return answer
 
     def delete(self) -> dict[str, Any]:
         """Mark the model for deletion: it vanishes from lists, and later from the disk.

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def write_frame(df: pd.DataFrame, folder: Path) -> Path:
+def write_frame(
+    df: pd.DataFrame, folder: Path, *, stem: str = "data", min_columns: int = 2
+) -> Path:
     """Write a DataFrame into a folder, as ``data.parquet`` or ``data.csv.gz``.
 
     Parameters
@@ -26,6 +28,10 @@ def write_frame(df: pd.DataFrame, folder: Path) -> Path:
         Any frame; see `plain_frame` for what becomes of unusual columns.
     folder : Path
         An existing folder.
+    stem : str
+        Name of the file before its suffix.
+    min_columns : int
+        Fewest columns that are of use.
 
     Returns
     -------
@@ -35,13 +41,15 @@ def write_frame(df: pd.DataFrame, folder: Path) -> Path:
     Raises
     ------
     FeatrixInputError
-        If the frame has no rows, fewer than two columns, or names that `plain_frame` refuses.
+        If the frame has no rows, too few columns, or names that `plain_frame` refuses.
     """
     plain = plain_frame(df)
-    if len(plain) == 0 or len(plain.columns) < 2:
+    if len(plain) == 0 or len(plain.columns) < min_columns:
         raise FeatrixInputError(
             f"The DataFrame has {len(plain)} rows and {len(plain.columns)} columns.",
-            hint="A model needs at least 20 rows and 2 columns.",
+            hint="A model needs at least 20 rows and 2 columns."
+            if min_columns > 1
+            else "It needs at least one of each.",
             field="df",
         )
     if kept := [name for name in df.index.names if name is not None]:
@@ -52,10 +60,10 @@ def write_frame(df: pd.DataFrame, folder: Path) -> Path:
             stacklevel=4,  # the caller of create_foundational_model
         )
     if find_spec("pyarrow") is None:
-        path = folder / "data.csv.gz"
+        path = folder / f"{stem}.csv.gz"
         plain.to_csv(path, index=False, compression={"method": "gzip", "compresslevel": 3})
     else:
-        path = folder / "data.parquet"
+        path = folder / f"{stem}.parquet"
         plain.to_parquet(path, index=False, engine="pyarrow", compression="snappy")
     return path
 
@@ -85,6 +93,31 @@ def plain_frame(df: pd.DataFrame) -> pd.DataFrame:
     rows = df.reset_index(drop=True)
     columns = [_plain_column(rows.iloc[:, place]) for place in range(len(names))]
     return pd.DataFrame(dict(zip(names, columns, strict=True)), index=rows.index)
+
+
+def frame_records(df: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a frame as dicts of plain values, None where missing.
+
+    Raises
+    ------
+    FeatrixInputError
+        As `plain_frame`.
+    """
+    plain = plain_frame(df)
+    names = list(plain.columns)
+    if not names:
+        return [{} for _ in range(len(plain))]
+    columns = [_plain_values(plain[name]) for name in names]  # far quicker than cell by cell
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _plain_values(column: pd.Series[Any]) -> list[Any]:
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(column.dtype) or column.dtype == object:
+        return [clean(value) for value in column]
+    values = column.astype(object)
+    return values.where(column.notna(), None).tolist()
 
 
 def _column_names(df: pd.DataFrame) -> list[str]:

@@ -16,7 +16,7 @@ _REDRAW_S = 0.1
 _WORDS = {
     "queued": "waiting for a worker",
     "running": "preparing",
-    "paused": "paused; fm.resume() goes on",
+    "paused": "paused; {called}.resume() goes on",
 }
 
 
@@ -47,11 +47,14 @@ class TrainingBar:
         Name of the model.
     shown : bool
         False draws nothing.
+    called : str
+        The name that the words about it give to what is trained.
     """
 
-    def __init__(self, name: str, shown: bool) -> None:
+    def __init__(self, name: str, shown: bool, called: str = "fm") -> None:
         from tqdm.auto import tqdm
 
+        self._called = called
         self._bar = tqdm(
             desc=f"Training {name}",
             total=None,
@@ -99,7 +102,8 @@ class TrainingBar:
             self._bar.set_postfix_str(self._losses, refresh=False)
         elif state.word == "paused" or not self._start:
             self._move(state.epoch or 0, state.total_epochs)
-            self._bar.set_postfix_str(_WORDS.get(state.word, state.word), refresh=False)
+            words = _WORDS.get(state.word, state.word).format(called=self._called)
+            self._bar.set_postfix_str(words, refresh=False)
         self._bar.refresh()
 
     def _move(self, epoch: int, total: int | None) -> None:

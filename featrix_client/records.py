@@ -80,9 +80,9 @@ def clean_records(records: Mapping[str, Any] | Iterable[Any] | pd.DataFrame) -> 
     if _is_row(records):
         return [clean(dict(records.items()))]
     if _is_frame(records):
-        from featrix_client.frames import plain_frame
+        from featrix_client.frames import frame_records
 
-        return [clean(row) for row in plain_frame(records).to_dict("records")]
+        return frame_records(records)
     if isinstance(records, str | bytes) or not isinstance(records, Iterable):
         raise FeatrixInputError(
             f"records must be a list of dicts, one dict, or a DataFrame, not {_named(records)}.",
@@ -97,6 +97,33 @@ def clean_records(records: Mapping[str, Any] | Iterable[Any] | pd.DataFrame) -> 
             )
         rows.append(clean(dict(row.items())))
     return rows
+
+
+def clean_record(record: Mapping[str, Any], field: str = "record") -> dict[str, Any]:
+    """Return one record as a plain dict.
+
+    Parameters
+    ----------
+    record : dict or pandas.Series
+        Column names and values.
+    field : str
+        The argument it was given as.
+
+    Raises
+    ------
+    FeatrixInputError
+        If it is no record.
+    """
+    if not _is_row(record):
+        raise FeatrixInputError(
+            f"{field} must be a dict of column names and values, not {_named(record)}.",
+            hint="batch_predict() takes many records at once."
+            if isinstance(record, list | tuple) or _is_frame(record)
+            else None,
+            field=field,
+        )
+    row: dict[str, Any] = clean(dict(record.items()))
+    return row
 
 
 def _is_row(value: Any) -> TypeGuard[Mapping[Any, Any]]:

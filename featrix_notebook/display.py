@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.5
 SHOWN_COLUMNS = 16
+SHOWN_BARS = 6
+SHOWN_RESULTS = 10
 PREVIEW_PX = 192
 _ABSENT = object()
 
@@ -57,13 +59,26 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
     callable
         Takes them away again and puts back the formatters that were there before.
     """
-    from featrix_client import FeatrixSphere, FoundationalModel
+    from featrix_client import (
+        BatchResults,
+        FeatrixSphere,
+        FoundationalModel,
+        PredictionResult,
+        Predictor,
+    )
 
     display_formatter = shell.display_formatter
     assert display_formatter is not None  # every shell makes one
     formatter = display_formatter.formatters["text/html"]
     before = {}
-    for cls, html in ((FeatrixSphere, sphere_html), (FoundationalModel, model_html)):
+    displays: dict[type, Callable[[Any], str]] = {
+        FeatrixSphere: sphere_html,
+        FoundationalModel: model_html,
+        Predictor: predictor_html,
+        PredictionResult: result_html,
+        BatchResults: results_html,
+    }
+    for cls, html in displays.items():
         before[cls] = formatter.pop(cls, _ABSENT)
         formatter.for_type(cls, html)
 
@@ -165,6 +180,74 @@ def model_html(model: Any) -> str:
     return f'<div style="{_CARD}">{words}{loss_sparkline(data)}{_picture(preview)}</div>'
 
 
+# Predictor and what it answers
+
+
+def predictor_html(predictor: Any) -> str:
+    """Status, target, scores and loss curve."""
+    asked = [predictor.get_training_metrics] if answers(predictor) else []
+    if asked and predictor.status == "training":
+        fetch(predictor.refresh)
+    (metrics, *_) = [*fetch(*asked), None]
+    data = metrics.get("data", {}) if isinstance(metrics, dict) else {}
+    kind = "classes" if predictor.target_type == "set" else "numbers"
+    facts = [
+        ("id", predictor.id),
+        ("predicts", f"{predictor.target_column} ({kind})"),
+        *((name, _score(getattr(predictor, name))) for name in ("accuracy", "auc", "f1")),
+        ("epochs", predictor.training_state.epoch or len(data.get("epochs") or []) or None),
+        ("error", predictor.training_state.error if predictor.status == "error" else None),
+    ]
+    words = f'<div style="flex:1 1 280px"><b>{escape(str(predictor.name))}</b> '
+    words += f"{_state(predictor.status, predictor.status)}{_facts(facts)}</div>"
+    return f'<div style="{_CARD}">{words}{loss_sparkline(data)}</div>'
+
+
+def result_html(result: Any) -> str:
+    """The answer, the classes as bars, and every warning."""
+    if result.error is not None:
+        words = f"{_state('error', 'not answered')}{_facts([('error', result.error)])}"
+        return f'<div style="{_CARD}"><div>{words}</div></div>'
+    answer = result.prediction if result.predicted_class is None else result.predicted_class
+    interval = result.prediction_interval
+    facts = [
+        ("confidence", _score(result.confidence)),
+        ("threshold", _score(result.threshold)),
+        ("interval", interval and f"{_number(interval[0])} to {_number(interval[1])}"),
+        ("ignored columns", ", ".join(map(str, result.ignored_query_columns))),
+        *result.guardrails.items(),
+    ]
+    words = f"<div><b>{escape(_number(answer))}</b>{_facts(facts)}</div>"
+    bars = _bars("probability", result.probabilities)
+    bars += _bars("importance", result.feature_importance or {})
+    return f'<div style="{_CARD}">{words}{bars}</div>'
+
+
+def results_html(results: Any) -> str:
+    """The first of many answers as a table."""
+    table: str = results.to_frame().to_html(max_rows=SHOWN_RESULTS, border=0)
+    return f"{table}<div>{len(results):,} predictions</div>"
+
+
+def _bars(title: str, shares: dict[str, float]) -> str:
+    """The largest shares of a whole as bars, each with its number."""
+    largest = sorted(shares.items(), key=lambda item: -item[1])[:SHOWN_BARS]
+    rows = "".join(
+        f"<tr><td>{escape(str(name))}</td><td>{share:.3f}</td>"
+        f'<td style="width:120px"><div style="height:8px;width:{100 * share:.0f}%;'
+        'background:var(--jp-brand-color1,#1976d2)"></div></td></tr>'
+        for name, share in largest
+    )
+    more = len(shares) - len(largest)
+    left = f"<tr><td>and {more} more</td><td></td><td></td></tr>" if more > 0 else ""
+    caption = f'<caption style="opacity:.7;text-align:left">{title}</caption>'
+    return f"<table>{caption}{rows}{left}</table>" if shares else ""
+
+
+def _score(value: Any) -> str | None:
+    return None if value is None else f"{value:.3f}"
+
+
 def loss_sparkline(data: dict[str, Any], width: int = 220, height: int = 64) -> str:
     """A small SVG of training (faint) and validation loss; empty text below two epochs.
 
@@ -209,7 +292,7 @@ def _finite(values: Sequence[Any]) -> list[tuple[int, float]]:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _state(kind: str, word: str) -> str:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from featrix_client.errors import FeatrixHTTPError
-from featrix_client.state import training_state
+from featrix_client.state import TrainingState, training_state
 
 from .metric_log import MetricLog, number
 
@@ -69,9 +69,10 @@ class RunFeed:
     Parameters
     ----------
     run
-        A :class:`featrix_client.FoundationalModel`, or any object with ``get_training_metrics()``
-        (polled; ``refresh()`` and ``status`` are used where it has them). With ``events(after)``
-        it is followed live, and with ``pause()``, ``resume()`` and ``stop()`` controlled.
+        A :class:`featrix_client.FoundationalModel` or :class:`featrix_client.Predictor`, or any
+        object with ``get_training_metrics()`` (polled; ``refresh()`` and ``status`` are used
+        where it has them). With ``events(after)`` it is followed live, and with ``pause()``,
+        ``resume()`` and ``stop()`` controlled.
     """
 
     _feeds: ClassVar[weakref.WeakValueDictionary[Any, RunFeed]] = weakref.WeakValueDictionary()
@@ -87,6 +88,7 @@ class RunFeed:
         )
         self.lock = threading.RLock()
         self._seq = 0
+        self._over = False  # when the server was last asked
         self._job_id: str | None = None
         # Object and function of each bound method, the object weakly.
         self._listeners: list[tuple[weakref.ref[Any], Callable[[Any, RunFeed], None]]] = []
@@ -115,7 +117,8 @@ class RunFeed:
         """
         with self.lock:
             self._listeners.append(_weak(callback))
-            known = self.info.status in ENDED and len(self.log)
+            ended = {self.info.status, _word(getattr(self.run, "status", None))} <= ENDED
+            known = ended and len(self.log)  # it may train further since
             if self._thread is None and not known:
                 self._start()
 
@@ -214,15 +217,18 @@ class RunFeed:
         body = refresh() if callable(refresh) else None
         with self.lock:
             info = self.info
-            if isinstance(body, Mapping) and "session" in body:
-                state = training_state(dict(body))
+            state = getattr(self.run, "training_state", None)
+            if not isinstance(state, TrainingState) and isinstance(body, Mapping):
+                state = training_state(dict(body)) if "session" in body else None
+            if isinstance(state, TrainingState):
                 self._job_id = state.job_id
                 info.status, info.error = state.word, state.error
                 info.total_epochs = state.total_epochs or info.total_epochs
             else:
                 info.status = _word(getattr(self.run, "status", None))
                 info.error = getattr(self.run, "error_message", None) or info.error
-            if info.status in ENDED:
+            self._over = info.status in ENDED
+            if self._over:
                 info.requested = info.seconds_left = None
         self._found()
 
@@ -239,8 +245,9 @@ class RunFeed:
                         setattr(info, name, data[name])
             elif kind == "status":
                 told = _word(data.get("status"))
-                # Of a run that is over, earlier states are told anew: they are its past.
-                if info.status not in ENDED:
+                # Of a run that is over, earlier states are told anew: they are its past. One that
+                # trains further has an end in its past, and goes on behind it.
+                if not self._over:
                     info.status, info.requested = told, data.get("requested")
                 if told == info.status:
                     info.error = data.get("error")

@@ -51,10 +51,10 @@ class TrainingDashboard(FeatrixWidget):
     Parameters
     ----------
     run_or_runs
-        A foundational model (trained, training, or waiting to be); or a log: a DataFrame or a
-        mapping of columns with ``loss`` and, where known, ``epoch``, ``validation_loss``,
-        ``learning_rate``, ``gradient_norm`` and any further numbers. A sequence of these, or a
-        mapping of names to these, shows several at once.
+        A foundational model or a predictor (trained, training, or waiting to be); or a log: a
+        DataFrame or a mapping of columns with ``loss`` and, where known, ``epoch``,
+        ``validation_loss``, ``learning_rate``, ``gradient_norm`` and any further numbers. A
+        sequence of these, or a mapping of names to these, shows several at once.
     **kwargs
         Options of every widget, such as ``layout``.
 

@@ -12,8 +12,9 @@ import pandas as pd
 import psutil
 import pytest
 
-from featrix_client import FeatrixSphere
+from featrix_client import FeatrixSphere, FoundationalModel, Predictor
 from featrix_client.local import ensure_server
+from tests.client.predicting import ModelServer
 from tests.client.scripted import Script, ScriptedServer
 
 
@@ -104,3 +105,24 @@ def serve() -> Iterator[Callable[[Script], ScriptedServer]]:
     yield start
     for server in servers:
         server.close()
+
+
+@pytest.fixture
+def model(serve: Callable[[Script], ScriptedServer]) -> ModelServer:
+    """A server with a trained model and no predictors; `.featrix` is a connection to it."""
+    model = ModelServer()
+    model.featrix = FeatrixSphere(serve(model).url)
+    return model
+
+
+@pytest.fixture
+def fm(model: ModelServer) -> FoundationalModel:
+    """The model of that server."""
+    return model.featrix.foundational_model("m-1")
+
+
+@pytest.fixture
+def predictor(model: ModelServer) -> Predictor:
+    """A trained predictor of that server."""
+    model.add("p1")
+    return model.featrix.predictor("p1", "m-1")

@@ -1,0 +1,389 @@
+"""Predictions along one to three axes: how the answer moves when a record is varied."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from featrix_client.errors import FeatrixInputError, FeatrixWarning
+from featrix_client.grid_axes import (
+    DEFAULT_SHAPE,
+    Position,
+    checked_position,
+    checked_shape,
+    read_axes,
+)
+from featrix_client.prediction import PredictionResult
+from featrix_client.records import clean_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from featrix_client.predictor import Predictor
+
+    Values = np.ndarray[Any, Any]
+    Listener = Callable[[Values, Values], object]
+
+PART_CELLS = 1000
+"""Cells a request: few enough that a large grid is seen to fill, enough to cost little."""
+
+
+class PredictionGrid:
+    """Cells along one to three axes, each to hold the prediction of one record.
+
+    Made by `Predictor.predict_grid`. Cells are filled either by `fill`, which varies a record
+    along the axes, or one by one with `predict` and then `process_batch`. It can be read and
+    drawn at any time; cells that are not filled are NaN.
+
+    Attributes
+    ----------
+    predictor : Predictor
+        Who is asked.
+    shape : tuple of int
+        Cells along each axis.
+    axis_labels : list of str
+        What the axes are called.
+    axis_values : list of list
+        What stands at the cells of each axis: values of a column, or numbers from 0.
+    results : dict of tuple to PredictionResult
+        The answers so far, by position; also those that failed.
+    target_class : str or None
+        With more than two classes: the one whose probability the cells show; None for the one
+        predicted most often.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        degrees_of_freedom: int = 2,
+        grid_shape: Sequence[int] = DEFAULT_SHAPE,
+    ) -> None:
+        self.predictor = predictor
+        self.shape = checked_shape(degrees_of_freedom, grid_shape)
+        self.axis_labels = [f"axis {axis}" for axis in range(len(self.shape))]
+        self.axis_values: list[list[Any]] = [list(range(size)) for size in self.shape]
+        self.results: dict[Position, PredictionResult] = {}
+        self.target_class: str | None = None
+        self._queue: dict[Position, dict[str, Any]] = {}
+        self._layers: dict[str, Values] = {}  # class, or "" for numbers: one value a cell
+        self._listeners: list[Listener] = []
+
+    def __repr__(self) -> str:
+        sizes = " x ".join(map(str, self.shape))
+        filled = sum(result.error is None for result in self.results.values())
+        words = f"{sizes}: {', '.join(self.axis_labels)}; {filled} cells filled"
+        return f"PredictionGrid({words}{f', {self.queued} queued' if self.queued else ''})"
+
+    # ---------------------------------------------------------------- reading
+
+    @property
+    def queued(self) -> int:
+        """Number of records that wait for `process_batch`."""
+        return len(self._queue)
+
+    @property
+    def values(self) -> Values:
+        """What the cells show, as an array of the grid's shape.
+
+        Probability of the positive class; of `target_class` if there are more than two; or the
+        predicted number. NaN where nothing is filled.
+        """
+        import numpy as np
+
+        empty = np.full(self.shape, np.nan)
+        return self._layers.get(self.shown_class or "", empty).copy()
+
+    @property
+    def shown_class(self) -> str | None:
+        """The class whose probability the cells show; None for numbers and an empty grid."""
+        if self.target_class is not None:
+            self._check_class(self.target_class)
+            return self.target_class
+        good = [result for result in self.results.values() if result.error is None]
+        if not good or not good[-1].probabilities:
+            return None
+        if good[-1].pos_label is not None:
+            return good[-1].pos_label
+        counts = Counter(str(result.predicted_class) for result in good)
+        return min(counts, key=lambda label: (-counts[label], label))
+
+    @property
+    def threshold(self) -> float | None:
+        """From which value on the class shown is predicted; None unless it is one of two."""
+        for result in reversed(self.results.values()):
+            if result.threshold is not None:
+                return result.threshold if self.shown_class == result.pos_label else None
+        return None
+
+    def get_optimal_position(self, maximize: bool = True) -> Position:
+        """Return the position of the best cell, the first in row-major order if several are.
+
+        Parameters
+        ----------
+        maximize : bool
+            Look for the largest value; False for the smallest.
+
+        Raises
+        ------
+        ValueError
+            If no cell is filled.
+        """
+        import numpy as np
+
+        values = self.values
+        if not np.isfinite(values).any():
+            raise FeatrixInputError(
+                "No cell of the grid is filled, so there is no best one.",
+                hint="Fill it first: fill(), or predict() and process_batch().",
+            )
+        best = np.nanargmax(values) if maximize else np.nanargmin(values)
+        return tuple(int(place) for place in np.unravel_index(best, self.shape))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the cells as a table, one row a cell in row-major order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A column for each axis with what stands there, and ``value``, NaN where unfilled.
+        """
+        import numpy as np
+        import pandas as pd
+
+        places = np.indices(self.shape).reshape(len(self.shape), -1)
+        columns: dict[str, Any] = {
+            label: [ticks[place] for place in along]
+            for label, ticks, along in zip(
+                self.axis_labels, self.axis_values, places.tolist(), strict=True
+            )
+        }
+        return pd.DataFrame(columns | {"value": self.values.ravel()})
+
+    def plot_heatmap(self, figsize: tuple[float, float] | None = None) -> Any:
+        """Draw the grid: one axis as a line, two as a heatmap, three as slices along the last.
+
+        Axis 0 runs downwards. Cells that are not filled are hatched, the largest value is
+        marked, and with two classes a line shows where the threshold lies.
+
+        Parameters
+        ----------
+        figsize : (float, float), optional
+            Width and height in inches.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        # By name, as get_notebook: the client must work without the notebook parts.
+        return importlib.import_module("featrix_notebook.figures.grid").plot_heatmap(self, figsize)
+
+    # ---------------------------------------------------------------- filling
+
+    def set_axis_labels(self, labels: Sequence[str]) -> None:
+        """Name the axes.
+
+        Raises
+        ------
+        ValueError
+            If there is not one name for each axis, or one twice.
+        """
+        names = [labels] if isinstance(labels, str) else [str(label) for label in labels]
+        if len(names) != len(self.shape) or len(set(names)) < len(names):
+            raise FeatrixInputError(
+                f"The grid has {len(self.shape)} axes and needs a name of its own for each; "
+                f"given were {names!r}.",
+                field="labels",
+            )
+        self.axis_labels = names
+
+    def on_fill(self, listener: Listener) -> Callable[[], None]:
+        """Call a function whenever cells have been filled, while a batch is under way.
+
+        Parameters
+        ----------
+        listener : callable
+            Called with the positions, int64 (n, axes), and their values, float64 (n,), in the
+            thread that fills. With more than two classes and no `target_class` the class shown
+            may change as cells arrive: `values` always holds the whole.
+
+        Returns
+        -------
+        callable
+            Stops the calls.
+        """
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
+
+    def predict(self, record: Mapping[str, Any], grid_position: int | Sequence[int]) -> None:
+        """Queue a record for a cell; `process_batch` sends it. A later one replaces it.
+
+        Parameters
+        ----------
+        record : dict
+            The whole record.
+        grid_position : tuple of int
+            One index for each axis, from 0.
+
+        Raises
+        ------
+        ValueError
+            If the position is not in the grid, or `record` no record.
+        """
+        self._queue[checked_position(grid_position, self.shape)] = clean_record(record)
+
+    def process_batch(self, show_progress: bool = False) -> int:
+        """Send everything queued as one batch and fill the cells as answers arrive.
+
+        If it is interrupted, what has arrived stays and the rest remains queued.
+
+        Parameters
+        ----------
+        show_progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        int
+            Number of cells filled; 0 if nothing was queued.
+
+        Warns
+        -----
+        FeatrixWarning
+            If some of the records could not be answered.
+        """
+        return self._process(show_progress, ())
+
+    def fill(
+        self,
+        base_record: Mapping[str, Any],
+        axes: Mapping[str, Iterable[Any]],
+        show_progress: bool = False,
+    ) -> int:
+        """Fill every cell with the prediction of a record varied along the axes.
+
+        What the grid held or had queued before is dropped.
+
+        Parameters
+        ----------
+        base_record : dict
+            What all cells have in common; may be empty.
+        axes : dict
+            For each axis, in order, its column and the values along it. An axis whose values are
+            themselves dicts is one of whole records: its key only names it, and each dict
+            replaces what it holds in the record.
+        show_progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        int
+            Number of cells filled.
+
+        Raises
+        ------
+        ValueError
+            If the axes do not fit the grid, or name a column the model does not use.
+
+        Examples
+        --------
+        >>> grid = predictor.predict_grid(2, (3, 2))  # doctest: +SKIP
+        >>> grid.fill({"plan": "basic"}, {"age": [20, 40, 60], "city": ["Oslo", "Rome"]})
+        ... # doctest: +SKIP
+        """
+        base = clean_record(base_record, "base_record")
+        read = read_axes(axes, self.shape)
+        self.axis_labels = [axis.label for axis in read]
+        self.axis_values = [axis.ticks for axis in read]
+        self.results, self._layers, self._queue = {}, {}, {}
+        places = itertools.product(*map(range, self.shape))
+        for place, steps in zip(places, itertools.product(*(a.steps for a in read)), strict=True):
+            record = dict(base)
+            for step in steps:
+                record.update(step)
+            self._queue[place] = record
+        return self._process(show_progress, [axis.label for axis in read if axis.is_column])
+
+    def _process(self, show_progress: bool, columns: Sequence[str]) -> int:
+        from tqdm.auto import tqdm
+
+        positions, filled, failed = list(self._queue), 0, []
+        parts = self.predictor.predict_parts(list(self._queue.values()), part=PART_CELLS)
+        with tqdm(
+            total=len(positions), desc="Predicting", unit="cell", disable=not show_progress
+        ) as bar:
+            for start, results in zip(range(0, len(positions), PART_CELLS), parts, strict=False):
+                if start == 0:
+                    self._check_columns(columns, results[0])
+                places = positions[start : start + len(results)]
+                failed += [
+                    (place, result.error)
+                    for place, result in zip(places, results, strict=True)
+                    if result.error is not None
+                ]
+                filled = start + len(results) - len(failed)
+                self._store(places, results)
+                bar.update(len(results))
+        if failed:
+            place, reason = failed[0]
+            warnings.warn(
+                f"{len(failed)} of {len(positions)} cells could not be predicted; "
+                f"the first, {place}: {reason}",
+                FeatrixWarning,
+                stacklevel=3,
+            )
+        return filled
+
+    def _check_columns(self, columns: Sequence[str], result: PredictionResult) -> None:
+        """Refuse an axis that changes nothing: the model has no such column."""
+        unknown = [column for column in columns if column in result.ignored_query_columns]
+        if not unknown:
+            return
+        self._queue = {}
+        known = ", ".join(result.available_query_columns)
+        raise FeatrixInputError(
+            f"The predictor does not use the column {unknown[0]!r}, so nothing changes along it.",
+            hint=f"Its columns are: {known}." if known else None,
+            field="axes",
+        )
+
+    def _store(self, places: list[Position], results: list[PredictionResult]) -> None:
+        import numpy as np
+
+        for place, result in zip(places, results, strict=True):
+            self.results.pop(place, None)  # so that the latest answers stand last
+            self.results[place] = result
+            self._queue.pop(place, None)
+            told: dict[str, Any] = {}
+            if result.error is None:
+                told = result.probabilities or {"": result.prediction}
+            for label in told:
+                if label not in self._layers:
+                    self._layers[label] = np.full(self.shape, np.nan)
+            for label, layer in self._layers.items():
+                layer[place] = told.get(label, np.nan)
+        if self._listeners:
+            at = np.array(places, dtype=np.int64).reshape(-1, len(self.shape))
+            values = self.values[tuple(at.T)]
+            for listener in list(self._listeners):
+                listener(at, values)
+
+    # ----------------------------------------------------------------- checks
+
+    def _check_class(self, label: str) -> None:
+        if self._layers and label not in self._layers:
+            known = ", ".join(name for name in self._layers if name)
+            raise FeatrixInputError(
+                f"target_class {label!r} is no class of {self.predictor.target_column!r}.",
+                hint=f"The classes are: {known}." if known else "It predicts numbers.",
+                field="target_class",
+            )
