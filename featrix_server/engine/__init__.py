@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from .frames import FrameStore
     from .model import EmbeddingModel
     from .plan import TrainOptions
+    from .predictors.model import Prediction, PredictorModel
+    from .predictors.options import PredictorError, PredictorOptions
+    from .predictors.report import PredictorReport
+    from .predictors.target import TargetSummary, check_target
+    from .predictors.training import PredictorResult, fit_predictor, train_more
     from .pretraining import PretrainResult, pretrain
     from .report import Decision, EpochReport
     from .schema import Exclusion, Schema, detect_schema
@@ -31,18 +36,28 @@ __all__ = [
     "EpochReport",
     "Exclusion",
     "FrameStore",
+    "Prediction",
+    "PredictorError",
+    "PredictorModel",
+    "PredictorOptions",
+    "PredictorReport",
+    "PredictorResult",
     "PretrainResult",
     "ReadReport",
     "Schema",
     "Table",
     "TableError",
+    "TargetSummary",
     "TrainOptions",
+    "check_target",
     "detect_schema",
     "enable_compile_cache",
     "encoder_for",
+    "fit_predictor",
     "open_table",
     "pretrain",
     "read_table",
+    "train_more",
     "warm_up",
 ]
 
@@ -53,6 +68,11 @@ _MODULES = {
     "frames": ("FrameStore",),
     "model": ("EmbeddingModel",),
     "plan": ("TrainOptions",),
+    "predictors.model": ("Prediction", "PredictorModel"),
+    "predictors.options": ("PredictorError", "PredictorOptions"),
+    "predictors.report": ("PredictorReport",),
+    "predictors.target": ("TargetSummary", "check_target"),
+    "predictors.training": ("PredictorResult", "fit_predictor", "train_more"),
     "pretraining": ("PretrainResult", "pretrain"),
     "report": ("Decision", "EpochReport"),
     "schema": ("Exclusion", "Schema", "detect_schema"),

@@ -1,0 +1,1 @@
+"""Predictors on an embedding space: train, calibrate, answer, explain."""

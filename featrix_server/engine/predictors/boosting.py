@@ -1,0 +1,179 @@
+"""Gradient-boosted members: LightGBM on our own category ids, kept in its own text format."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from .members import Folds, Trial, log_softmax
+
+MAX_ROUNDS = 1_500
+PATIENCE = 40
+MAX_THREADS = 8
+
+_SHARED = {
+    "learning_rate": 0.05,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "cat_smooth": 20,
+    "verbosity": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+VARIANTS: dict[str, dict[str, Any]] = {
+    "boosted-15": {"num_leaves": 15, "feature_fraction": 0.6, "min_child_samples": 10},
+    "boosted-31": {"num_leaves": 31, "feature_fraction": 0.8, "min_child_samples": 20},
+    "boosted-7": {"num_leaves": 7, "feature_fraction": 0.5, "min_child_samples": 20},
+    "boosted-random": {
+        "num_leaves": 31, "feature_fraction": 0.7, "min_child_samples": 5, "extra_trees": True,
+    },
+}  # fmt: skip
+"""Shapes of trees that err differently; none is best on every table."""
+RANDOM_FOREST: dict[str, Any] = {
+    "boosting": "rf",
+    "bagging_fraction": 0.632,
+    "bagging_freq": 1,
+    "extra_trees": True,
+    "feature_fraction_bynode": 0.3,
+    "num_leaves": 64,
+    "min_child_samples": 3,
+    "lambda_l2": 1.0,
+}
+FOREST_ROUNDS = 300
+
+
+class FittedTrees:
+    """Boosters whose scores are averaged.
+
+    Parameters
+    ----------
+    form
+        Which :class:`~.features.Inputs` form they take.
+    boosters
+        At least one.
+    n_classes
+        0 for numbers.
+    """
+
+    def __init__(self, form: str, boosters: Sequence[lgb.Booster], n_classes: int) -> None:
+        self.form = form
+        self.boosters = list(boosters)
+        self.n_classes = n_classes
+        # The raw score of a random forest is the sum over its trees, not their mean.
+        self._scales = [
+            1 / max(one.current_iteration(), 1) if is_forest(one) else 1.0 for one in boosters
+        ]
+
+    def answer(self, x: np.ndarray) -> np.ndarray:
+        """Log-probabilities (n, classes), or standardised numbers (n, 1)."""
+        if not len(x):
+            return np.zeros((0, max(self.n_classes, 1)))
+        threads = threads_for(len(x))
+        scores = [
+            scale * np.asarray(one.predict(x, raw_score=True, num_threads=threads))
+            for one, scale in zip(self.boosters, self._scales, strict=True)
+        ]
+        return from_score(np.mean(scores, axis=0), self.n_classes)
+
+    def texts(self) -> list[str]:
+        """The boosters in LightGBM's text format."""
+        return [one.model_to_string() for one in self.boosters]
+
+    @classmethod
+    def from_texts(cls, form: str, texts: Sequence[str], n_classes: int) -> FittedTrees:
+        """Restore what :meth:`texts` gave."""
+        return cls(form, [lgb.Booster(model_str=text) for text in texts], n_classes)
+
+
+def is_forest(booster: lgb.Booster) -> bool:
+    """Whether the trees are averaged rather than added; its text says so in the header."""
+    return "average_output" in booster.model_to_string(num_iteration=1).split("Tree=0")[0]
+
+
+def from_score(score: np.ndarray, n_classes: int) -> np.ndarray:
+    """Log-probabilities (n, classes) of raw scores; numbers as (n, 1)."""
+    if n_classes == 0:
+        return score[:, None]
+    if n_classes == 2:
+        return np.stack([-np.logaddexp(0, score), -np.logaddexp(0, -score)], axis=1)
+    return log_softmax(score)
+
+
+def threads_for(n: int) -> int:
+    """Threads worth starting for ``n`` rows: on few, they wait for each other."""
+    return 1 if n < 10_000 else min(MAX_THREADS, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class BoostedMember:
+    """How to fit one variant.
+
+    Attributes
+    ----------
+    name, form
+        Of the member, and of the inputs it takes.
+    parameters
+        LightGBM's, besides the shared ones.
+    categorical
+        Positions of category ids.
+    seeds
+        Boosters of different seeds that the refitted member averages.
+    """
+
+    name: str
+    form: str
+    parameters: dict[str, Any]
+    categorical: tuple[int, ...]
+    seeds: int = 1
+
+    def evaluate(
+        self, x: np.ndarray, y: np.ndarray, folds: Folds, n_classes: int, seed: int
+    ) -> Trial:
+        """Fit on each fold's training rows, stopping where its other rows gain no more."""
+        boosters, rounds = [], []
+        for train, valid in folds:
+            data = self._data(x[train], y[train])
+            held = data.create_valid(x[valid], y[valid])
+            stop = lgb.early_stopping(PATIENCE, verbose=False)
+            forest = self.parameters.get("boosting") == "rf"
+            boosters.append(
+                lgb.train(
+                    self._parameters(len(train), n_classes, seed), data,
+                    FOREST_ROUNDS if forest else MAX_ROUNDS,
+                    valid_sets=[held], callbacks=[] if forest else [stop],
+                )
+            )  # fmt: skip
+            rounds.append(boosters[-1].best_iteration or FOREST_ROUNDS)
+        models = [FittedTrees(self.form, [one], n_classes) for one in boosters]
+        return Trial(models, {"rounds": max(1, round(float(np.mean(rounds))))})
+
+    def refit(
+        self, x: np.ndarray, y: np.ndarray, setting: dict[str, Any], n_classes: int, seed: int
+    ) -> FittedTrees:
+        """Fit on all rows for the number of rounds found."""
+        data = self._data(x, y)
+        boosters = [
+            lgb.train(self._parameters(len(x), n_classes, seed + i), data, setting["rounds"])
+            for i in range(self.seeds)
+        ]
+        return FittedTrees(self.form, boosters, n_classes)
+
+    def _data(self, x: np.ndarray, y: np.ndarray) -> lgb.Dataset:
+        return lgb.Dataset(
+            x, y, categorical_feature=list(self.categorical), free_raw_data=False,
+            params={"verbosity": -1, "min_data_in_bin": 3},
+        )  # fmt: skip
+
+    def _parameters(self, n: int, n_classes: int, seed: int) -> dict[str, Any]:
+        task: dict[str, Any] = {"objective": "regression"}
+        if n_classes:
+            task = {"objective": "binary"}
+        if n_classes > 2:
+            task = {"objective": "multiclass", "num_class": n_classes}
+        own = {"seed": seed, "num_threads": threads_for(n)}
+        return {**_SHARED, **self.parameters, **task, **own}
