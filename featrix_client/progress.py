@@ -59,11 +59,12 @@ class TrainingBar:
             desc=f"Training {name}",
             total=None,
             disable=not shown,
-            bar_format="{desc}: {percentage:3.0f}%|{bar}| epoch {n_fmt}/{total_fmt}{postfix}",
+            bar_format="{desc}: {percentage:3.0f}%|{bar}| {unit}{postfix}",
         )
         self._start: tuple[float, int] | None = None  # time and epoch of the first report
         self._drawn = 0.0
         self._losses = ""
+        self._finished = ""  # what to call the end, where more than epochs of the space is counted
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +77,9 @@ class TrainingBar:
         epoch, now = int(report.get("epoch") or 0), time.monotonic()
         self._start = self._start or (now, epoch)
         total = report.get("total_epochs")
-        self._move(epoch, total)
+        self._move(epoch, total, _inside_phase(report))
+        if report.get("phase") == "space" and report.get("phase_epoch"):
+            self._finished = f"{report['phase_epoch']} epochs"
         parts: list[str] = []
         if report.get("loss") is not None:
             parts.append(f"loss {report['loss']:.4g}")
@@ -84,7 +87,7 @@ class TrainingBar:
             parts.append(f"validation {report['validation_loss']:.4g}")
         self._losses = ", ".join(parts)
         left = report.get("seconds_left")
-        if left is None and total and epoch > self._start[1]:
+        if "seconds_left" not in report and total and epoch > self._start[1]:
             left = (now - self._start[0]) / (epoch - self._start[1]) * (total - epoch)
         if report.get("phase") == "sphere":  # the space is learned, the losses stay as they are
             parts.append("placing rows on the sphere")
@@ -98,7 +101,8 @@ class TrainingBar:
     def show_state(self, state: TrainingState) -> None:
         """Show where the training stands: waiting, paused, at its end."""
         if state.status == "done":
-            self._move(state.epoch or self._bar.n, state.epoch)  # it may have stopped early
+            # It may have stopped early.
+            self._move(state.epoch or self._bar.n, state.epoch, self._finished)
             self._bar.set_postfix_str(self._losses, refresh=False)
         elif state.word == "paused" or not self._start:
             self._move(state.epoch or 0, state.total_epochs)
@@ -106,10 +110,19 @@ class TrainingBar:
             self._bar.set_postfix_str(words, refresh=False)
         self._bar.refresh()
 
-    def _move(self, epoch: int, total: int | None) -> None:
+    def _move(self, epoch: int, total: int | None, words: str = "") -> None:
         if total and total != self._bar.total:
             self._bar.reset(total)
         self._bar.n = epoch
+        self._bar.unit = words or f"epoch {epoch}/{total or '?'}"
+
+
+def _inside_phase(report: dict[str, Any]) -> str:
+    """How far its phase is; empty where the server tells no phases."""
+    if not report.get("phase_epochs"):
+        return ""
+    word = "sphere" if report.get("phase") == "sphere" else "epoch"
+    return f"{word} {report['phase_epoch']}/{report['phase_epochs']}"
 
 
 def readable_time(seconds: float) -> str:

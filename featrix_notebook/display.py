@@ -169,7 +169,7 @@ def model_html(model: Any) -> str:
     title = escape(str(model.name or model.id))
     facts = [
         ("id", model.id if model.name and model.name != model.id else None),
-        ("epochs", model.epochs or len(data.get("epochs") or []) or None),
+        ("epochs", model.epochs or _epochs(data)),
         ("loss", None if model.final_loss is None else _number(model.final_loss)),
         ("dimensions", model.dimensions),
         ("created", model.created_at),
@@ -248,6 +248,17 @@ def _score(value: Any) -> str | None:
     return None if value is None else f"{value:.3f}"
 
 
+def _epochs(data: dict[str, Any]) -> str | None:
+    """How far a model in training is, within its phase."""
+    epochs, phases = data.get("epochs") or [], data.get("phase") or []
+    if not epochs:
+        return None
+    if not phases or not data.get("phase_epochs"):
+        return str(len(epochs))
+    at = f"{data['phase_epoch'][-1]} of {data['phase_epochs'][-1]}"
+    return f"{phases.count('space')}, then sphere {at}" if phases[-1] == "sphere" else at
+
+
 def loss_sparkline(data: dict[str, Any], width: int = 220, height: int = 64) -> str:
     """A small SVG of training (faint) and validation loss; empty text below two epochs.
 
@@ -256,7 +267,9 @@ def loss_sparkline(data: dict[str, Any], width: int = 220, height: int = 64) -> 
     data
         The `data` part of the training metrics: lists `train_loss` and `val_loss`.
     """
-    curves = [_finite(data.get(key) or []) for key in ("train_loss", "val_loss")]
+    # While the sphere is placed the losses stand still.
+    trained = (data.get("phase") or []).count("space") or None
+    curves = [_finite((data.get(key) or [])[:trained]) for key in ("train_loss", "val_loss")]
     values = [y for curve in curves for _, y in curve]
     shown = curves[1] or curves[0]
     if len(shown) < 2:
@@ -332,7 +345,7 @@ def _picture(png: Any) -> str:
         return ""
     source = base64.b64encode(small.getvalue()).decode()
     return (
-        f'<img width="{PREVIEW_PX // 2}" style="border-radius:50%" '
+        f'<img width="{PREVIEW_PX // 2}" '
         'alt="The rows of the model as points on a sphere" '
         f'src="data:image/png;base64,{source}">'
     )

@@ -48,6 +48,8 @@ class RunInfo:
         ``queued running paused done failed cancelled``; ``data`` for a log with no run behind it.
     requested
         ``pause``, ``resume`` or ``stop``: asked of the server and not done yet.
+    total_epochs, phase_epochs
+        Epochs planned in all, and in the phase that is being trained.
     error, note
         Why the run failed; what is worth knowing about the connection. Words for people.
     """
@@ -58,6 +60,7 @@ class RunInfo:
     error: str | None = None
     note: str | None = None
     total_epochs: int | None = None
+    phase_epochs: int | None = None
     best_epoch: int | None = None
     seconds_left: float | None = None
     controls: bool = False
@@ -240,9 +243,10 @@ class RunFeed:
             info = self.info
             if kind == "epoch":
                 self.log.add(data)
-                for name in ("total_epochs", "best_epoch", "seconds_left"):
+                for name in ("total_epochs", "phase_epochs", "best_epoch"):
                     if math.isfinite(number(data.get(name))):
                         setattr(info, name, data[name])
+                info.seconds_left = data.get("seconds_left")  # unknown anew when it was resumed
             elif kind == "status":
                 told = _word(data.get("status"))
                 # Of a run that is over, earlier states are told anew: they are its past. One that

@@ -28,7 +28,17 @@ _KNOWN = frozenset(_ALIASES.values()) | {
 }  # fmt: skip
 
 # What an epoch report says about the run as a whole, and not about its epoch.
-_OF_THE_RUN = frozenset({"total_epochs", "best_epoch", "seconds_left", "job_id", "columns"})
+_OF_THE_RUN = frozenset(
+    {
+        "total_epochs",
+        "phase_epoch",
+        "phase_epochs",
+        "best_epoch",
+        "seconds_left",
+        "job_id",
+        "columns",
+    }
+)
 
 
 def canonical(name: str) -> str:

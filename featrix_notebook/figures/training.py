@@ -51,7 +51,7 @@ class Curves:
 
         def losses(key: str) -> Series:
             values = series(key)
-            values[standing:] = np.nan  # repeated by the server, but no longer trained
+            values[standing:] = np.nan  # repeated by the server; the rate is another network's
             return values
 
         best = data.get("best_epoch")
@@ -61,7 +61,7 @@ class Curves:
             epochs=epochs,
             train=losses("train_loss"),
             validation=losses("val_loss"),
-            rate=series("learning_rate"),
+            rate=losses("learning_rate"),
             parts={key: losses(key) for key in PARTS if data.get(key)},
             best_epoch=None if best is None else float(best),
             sphere_from=float(epochs[standing]) if standing < len(epochs) else None,

@@ -13,7 +13,7 @@ import pandas as pd
 import traitlets
 
 from ..live import ACTIONS, ENDED, RunFeed, RunInfo
-from ..metric_log import SPACE, MetricLog, canonical
+from ..metric_log import SPACE, SPHERE, MetricLog, canonical
 from . import wire
 from .base import FeatrixWidget
 
@@ -210,8 +210,7 @@ def _in_words(source: Source) -> str:
         info, log = source.info, source.log
         parts = [info.name, info.status]
         if len(log):
-            total = f" of {info.total_epochs}" if info.total_epochs else ""
-            parts.append(f"epoch {log.column('epoch')[-1]:g}{total}")
+            parts.append(_standing(info, log))
         for name, words in (("loss", "training loss"), ("validation_loss", "validation loss")):
             if name in log.columns:
                 known = log.column(name)[np.isfinite(log.column(name))]
@@ -220,6 +219,19 @@ def _in_words(source: Source) -> str:
         if info.best_epoch is not None:
             parts.append(f"best epoch {info.best_epoch}")
     return ", ".join(parts)
+
+
+def _standing(info: RunInfo, log: MetricLog) -> str:
+    """How far the run is in its phase, as the page says it (``words.ts``, standing)."""
+    epochs = log.column("epoch")
+    space = epochs[log.column("phase") != SPHERE] if "phase" in log.columns else epochs
+    trained = space[-1] if len(space) else 0.0
+    if info.status == "done":
+        return f"{trained:g} epochs"
+    sphere = epochs[-1] > trained
+    of = info.phase_epochs or info.total_epochs
+    at = f"{epochs[-1] - trained if sphere else trained:g}" + (f" of {of}" if of else "")
+    return f"sphere {at}" if sphere else f"epoch {at}"
 
 
 # ----------------------------------------------------------------- what may be given

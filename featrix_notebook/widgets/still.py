@@ -62,6 +62,7 @@ def curves_png(logs: Sequence[Log]) -> bytes:
             _plain(axes)
             axes.set_title(title, loc="left", color=_SOFT, fontsize=9)
             for i, (_, table, _) in enumerate(logs):
+                table = table if key == "sphere_loss" else _space(table)
                 if _known(table, key):
                     axes.plot(table["epoch"], table[key], color=_color(i), linewidth=1.4)
     out = io.BytesIO()
@@ -70,8 +71,7 @@ def curves_png(logs: Sequence[Log]) -> bytes:
 
 
 def _draw_losses(axes: Axes, i: int, name: str, table: pd.DataFrame, best: int | None) -> None:
-    if "phase" in table:
-        table = table[table["phase"] != SPHERE]
+    table = _space(table)
     for k, (key, label, dash) in enumerate(_LOSSES):
         if _known(table, key):
             color = _color(i if name else k)
@@ -92,6 +92,11 @@ def _draw_losses(axes: Axes, i: int, name: str, table: pd.DataFrame, best: int |
         )  # fmt: skip
     axes.set_xlabel("epoch", color=_SOFT, fontsize=9)
     axes.set_ylabel("loss", color=_SOFT, fontsize=9)
+
+
+def _space(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows in which the embedding is trained: the sphere has a loss and rates of its own."""
+    return table[table["phase"] != SPHERE] if "phase" in table else table
 
 
 def _known(table: pd.DataFrame, key: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from pathlib import Path
 
 import jax
@@ -20,11 +21,32 @@ COMMON = tuple(
 
 
 def enable_compile_cache(folder: Path) -> None:
-    """Keep compiled programs in ``folder``, for this process and later ones."""
+    """Keep compiled programs in ``folder``, for this process and later ones.
+
+    jax writes entries in place and never replaces one, so what a process left half-written when
+    it was killed is removed here: otherwise its program would be compiled anew each time.
+    """
+    if jax.config.jax_compilation_cache_dir == str(folder):
+        return
     folder.mkdir(parents=True, exist_ok=True)
+    for entry in folder.glob("*-cache"):
+        if not _is_whole(entry):
+            entry.unlink(missing_ok=True)  # a process writing it now only loses the entry
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _is_whole(entry: Path) -> bool:
+    """Whether jax can read an entry back; one that is not zlib (a jax with zstd) is believed."""
+    content = entry.read_bytes()
+    if content and content[0] != 0x78:  # RFC 1950
+        return True
+    try:
+        zlib.decompress(content)
+    except zlib.error:
+        return False
+    return True
 
 
 def warm_up(stop: threading.Event) -> None:

@@ -12,13 +12,14 @@ SIZE = 512
 MAX_POINTS = 20_000
 PALETTE = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9",
-    "#F0E442", "#882255", "#44AA99", "#999933", "#332288", "#000000",
+    "#F0E442", "#882255", "#44AA99", "#999933", "#AA4499", "#888888",
 )  # fmt: skip
-"""Okabe and Ito (2008), continued with colours of Tol's muted scheme: told apart by all eyes."""
+"""Okabe and Ito (2008), continued with colours of Tol's muted scheme: told apart by all eyes,
+and none lost on a white or a black page."""
 
 
 def draw_preview(xyz: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> bytes:
-    """Draw points on the unit sphere, seen along z, as a 512 x 512 PNG.
+    """Draw points on the unit sphere, seen along z, as a 512 x 512 PNG on no ground.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def draw_preview(xyz: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> bytes
     if len(xyz) > MAX_POINTS:
         sample = np.random.default_rng([seed, 10]).choice(len(xyz), MAX_POINTS, replace=False)
         xyz, labels = xyz[sample], labels[sample]
-    figure = Figure(figsize=(SIZE / 100, SIZE / 100), dpi=100, facecolor="white")
+    figure = Figure(figsize=(SIZE / 100, SIZE / 100), dpi=100, facecolor="none")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -27,14 +28,18 @@ class EpochReport:
     phase
         ``"space"`` trains the embedding; then ``"sphere"`` trains the 3D head on the fixed
         embedding of the best epoch, whose losses are repeated.
+    phase_epoch, phase_epochs
+        The same count within the phase: the embedding's epochs are the ones a caller asks for.
     loss, joint_loss, marginal_loss, spread_loss
         Mean over the epoch's training rows; ``loss`` is the exact weighted sum of the parts
         (see ``losses.total_loss``). The ``validation_`` ones: the held-out rows, always under
         the same hidden columns.
     learning_rate, gradient_norm
-        Of the last step; mean over steps, before clipping.
-    duration, time_now, seconds_left
-        Seconds; unix time; estimate to the end of the last epoch.
+        Of the last step; mean over steps, before clipping, and None where the 3D head is trained.
+    duration, time_now
+        Seconds; unix time.
+    seconds_left
+        Estimate to the end of the last epoch, from the pace so far; None until a pace is known.
     steps
         Optimiser steps of this epoch.
     best_epoch
@@ -49,6 +54,8 @@ class EpochReport:
     epoch: int
     total_epochs: int
     phase: Literal["space", "sphere"]
+    phase_epoch: int
+    phase_epochs: int
     loss: float
     validation_loss: float
     joint_loss: float
@@ -58,12 +65,12 @@ class EpochReport:
     validation_marginal_loss: float
     validation_spread_loss: float
     learning_rate: float
-    gradient_norm: float
+    gradient_norm: float | None
     duration: float
     steps: int
     time_now: float
     best_epoch: int
-    seconds_left: float
+    seconds_left: float | None
     columns: dict[str, dict[str, float]] = field(default_factory=dict)
     sphere_loss: float | None = None
 
@@ -75,6 +82,29 @@ class EpochReport:
     def from_dict(cls, data: dict[str, Any]) -> EpochReport:
         """Restore what :meth:`to_dict` gave."""
         return cls(**data)
+
+
+class Pace:
+    """Seconds a unit of work takes, as measured in this process.
+
+    The first measurement is left out: in it, programs were compiled or loaded from disk.
+    """
+
+    def __init__(self) -> None:
+        self._warm = False
+        self._seen: deque[float] = deque(maxlen=5)
+
+    def add(self, seconds: float) -> None:
+        """Take in one measurement."""
+        if self._warm:
+            self._seen.append(seconds)
+        self._warm = True
+
+    def seconds(self, units: int) -> float | None:
+        """Time that so many units will take; None if that cannot be told yet."""
+        if not units:
+            return 0.0
+        return units * float(np.median(self._seen)) if self._seen else None
 
 
 class Tally:

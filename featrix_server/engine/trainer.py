@@ -24,7 +24,7 @@ from .frames import MAX_FRAMES, MAX_POINTS, FrameStore, frame_epochs, turn_onto
 from .losses import draw_views
 from .model import embed, fresh_space, load_space, points
 from .plan import Plan
-from .report import Decision, EpochReport, Tally, column_entropy
+from .report import Decision, EpochReport, Pace, Tally, column_entropy
 from .sphere import (
     GRAPH_RATE,
     GRAPH_ROWS,
@@ -88,6 +88,7 @@ class Trainer:
         self._validation = self._fixed_batches(data.validation)
         self._frame_epochs = frame_epochs(plan.epochs, MAX_FRAMES - plan.sphere_epochs)
         self._watch = GradientWatch(layout)
+        self._epoch_pace, self._head_pace = Pace(), Pace()  # of the embedding; steps of the head
         self.progress = Progress(plan.epochs)
         if not self._resume():
             self._start()
@@ -188,6 +189,8 @@ class Trainer:
             epoch=epoch,
             total_epochs=self._total,
             phase="space",
+            phase_epoch=epoch,
+            phase_epochs=self.progress.space_epochs,
             **train.losses(),
             **{f"validation_{name}": value for name, value in losses.items()},
             learning_rate=self.plan.rate(max(progress.step - 1, 0)) if steps else 0.0,
@@ -196,7 +199,7 @@ class Trainer:
             steps=steps,
             time_now=time.time(),
             best_epoch=epoch,
-            seconds_left=0.0,
+            seconds_left=None,
             columns=validation.columns(self.layout, self.entropy),
         )
         if progress.best and report.validation_loss >= progress.best["validation_loss"]:
@@ -274,8 +277,10 @@ class Trainer:
             epoch=epoch,
             total_epochs=self._total,
             phase="sphere",
+            phase_epoch=done + 1,
+            phase_epochs=self.plan.sphere_epochs,
             learning_rate=rates[-1],
-            gradient_norm=0.0,
+            gradient_norm=None,
             duration=time.perf_counter() - started,
             steps=steps,
             time_now=time.time(),
@@ -295,7 +300,9 @@ class Trainer:
             rng = self._rng(8, epoch)
             graph = NeighbourGraph(z[:MOVIE_GRAPH_ROWS])
             rates = np.full(count, MOVIE_RATE, np.float32)
+            started = time.perf_counter()
             self.head, self.head_opt, _ = graph.train(self.head, self.head_opt, rates, rng)
+            self._head_pace.add((time.perf_counter() - started) / count)
         self._append_frame(epoch, z)
 
     def _append_frame(self, epoch: int, z: np.ndarray) -> None:
@@ -317,7 +324,13 @@ class Trainer:
         """Report, save, and obey; False for a pause."""
         progress = self.progress
         progress.epoch = report.epoch
-        report = replace(report, total_epochs=self._total, seconds_left=self._seconds_left(report))
+        if report.phase == "sphere":
+            self._head_pace.add(report.duration / report.steps)
+        else:
+            report = replace(report, phase_epochs=progress.space_epochs)
+            if report.epoch:  # the untrained model is only measured
+                self._epoch_pace.add(report.duration)
+        report = replace(report, total_epochs=self._total, seconds_left=self._seconds_left())
         progress.history.append({**report.to_dict(), "columns": {}})
         decision = self._on_epoch(report)
         if decision == "stop" and progress.phase == "space":
@@ -326,15 +339,18 @@ class Trainer:
         self._save_last()
         return decision != "pause"
 
-    def _seconds_left(self, report: EpochReport) -> float:
-        """Remaining epochs at the pace of the last ones of their phase."""
-        recent = [one["duration"] for one in self.progress.history if one["phase"] == report.phase]
-        pace = float(np.mean([*recent[-10:], report.duration]))
-        if report.phase == "sphere":
-            return pace * (self._total - report.epoch)
-        # A step of the head takes about 3 ms on two cores.
-        sphere = 0.003 * self.plan.sphere_steps * self.plan.sphere_epochs
-        return pace * (self.progress.space_epochs - report.epoch) + sphere
+    def _seconds_left(self) -> float | None:
+        """Time the remaining epochs take; None until an epoch that compiled nothing is known.
+
+        The sphere's phase is foretold from the steps its head makes for the movie.
+        """
+        space = max(0, self.progress.space_epochs - self.progress.epoch)
+        sphere = self._total - self.progress.epoch - space
+        left = (
+            self._epoch_pace.seconds(space),
+            self._head_pace.seconds(sphere * self.plan.sphere_steps),
+        )
+        return None if None in left else sum(left)
 
     def _save_weights(self, path: Path, epoch: int) -> None:
         save_tree(path, {"net": self.net, "head": self.head}, {"epoch": epoch})

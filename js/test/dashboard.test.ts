@@ -3,12 +3,12 @@ import test from "node:test";
 import { fileName } from "../src/dashboard/export.ts";
 import { panels } from "../src/dashboard/measures.ts";
 import { Run, type RunInfo } from "../src/dashboard/store.ts";
-import { bestOf, epochText, milestone, speedText, statusText, summary, timeLeftText } from "../src/dashboard/words.ts";
+import { bestOf, milestone, speedText, standing, statusText, summary, timeLeftText } from "../src/dashboard/words.ts";
 import { luminance } from "../src/shared/theme.ts";
 
 const info = (more: Partial<RunInfo> = {}): RunInfo => ({
   name: "churn", status: "running", requested: null, error: null, note: null,
-  total_epochs: 10, best_epoch: null, seconds_left: 75, controls: true, ...more,
+  total_epochs: 10, phase_epochs: 7, best_epoch: null, seconds_left: 75, controls: true, ...more,
 });
 
 const NAMES = ["epoch", "phase", "loss", "validation_loss", "duration", "steps", "time_now"];
@@ -39,15 +39,27 @@ test("the best epoch is the run's own word, else the lowest loss", () => {
 });
 
 test("facts in words", () => {
-  assert.equal(epochText(run()), "4 / 10");
-  assert.equal(epochText(run({ total_epochs: null })), "4");
   assert.equal(speedText(run()), "0.5 s/epoch · 200 steps/s");
   assert.equal(timeLeftText(run()), "1 min 15 s");
+  assert.equal(timeLeftText(run({ seconds_left: null })), "…");
   assert.equal(timeLeftText(run({ status: "done" })), "2 s");
   assert.equal(
     summary(run()),
-    "churn: training, epoch 4 of 10, training loss 1.5, validation loss 2.6, best 2.5 at epoch 2.",
+    "churn: training, sphere 1 of 7, training loss 1.5, validation loss 2.6, best 2.5 at epoch 2.",
   );
+});
+
+test("epochs are counted within their phase", () => {
+  assert.deepEqual(standing(run()), { term: "Sphere", value: "1 / 7" });
+  assert.deepEqual(standing(run({ status: "done" })), { term: "Epochs", value: "3" });
+  const made = new Run(info(), NAMES);
+  assert.deepEqual(standing(made), { term: "Epoch", value: "0 / 7" });
+  made.append([2, 0, 2, 2.5, 0.5, 100, 1000.5]);
+  assert.deepEqual(standing(made), { term: "Epoch", value: "2 / 7" });
+  made.info = info({ phase_epochs: null });
+  assert.equal(standing(made).value, "2 / 10");
+  made.info = info({ phase_epochs: null, total_epochs: null });
+  assert.equal(standing(made).value, "2");
 });
 
 test("what was asked shows until it is done", () => {

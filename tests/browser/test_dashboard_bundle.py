@@ -408,17 +408,26 @@ def test_odd_numbers_are_drawn_without_complaint(
 def test_sphere_phase_is_marked_and_has_its_own_chart(
     show: Callable[..., Host], run: ScriptedRun
 ) -> None:
-    host = show(TrainingDashboard(run))
+    host = show(widget := TrainingDashboard(run))
     for epoch in range(1, 31):
         run.epoch(epoch)
     for epoch in range(31, 41):
-        run.epoch(epoch, phase="sphere", loss=9.0, validation_loss=9.0)
-    host.pump_until(lambda: host.text("[data-fact=epoch]") == "40 / 40", "the sphere's epochs")
+        run.epoch(
+            epoch, phase="sphere", phase_epoch=epoch - 30, phase_epochs=12, loss=9.0,
+            validation_loss=9.0, learning_rate=0.5, gradient_norm=None, seconds_left=None,
+        )  # fmt: skip
+    host.pump_until(lambda: host.text("[data-fact=epoch]") == "10 / 12", "the sphere's epochs")
+    assert host.page.locator(".ftx-term").first.inner_text() == "Sphere"
+    assert host.text("[data-fact=time]") == "…"
     assert "sphere phase" in host.text(".ftx-note:not(:empty)")
     headings = host.page.locator(".ftx-heading").all_inner_texts()
     assert [h.split("\n")[0] for h in headings] == ["Learning rate", "Gradient norm", "Sphere loss"]
-    # The losses repeated in that phase are not part of the curve.
+    # The rate is the embedding's last, and the losses repeated are not part of the curve.
+    assert host.page.locator(".ftx-heading output").first.inner_text() != "0.5"
     assert host.text("[data-key=loss] output") != "9"
+    run.status, run.over = "done", True
+    host.pump_until(lambda: host.text("[data-fact=epoch]") == "30", "the epochs asked for")
+    assert "30 epochs" in widget.summary()
 
 
 def test_theme_narrow_motion_and_forced_colours(show: Callable[..., Host]) -> None:

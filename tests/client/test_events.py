@@ -159,6 +159,26 @@ def test_waiting_shows_epoch_loss_and_time_left(serve, capsys):
     assert (fm.status, fm.epochs, fm.final_loss, fm.columns) == ("done", 4, 1.0, ["a", "b"])
 
 
+def test_the_bar_counts_the_epochs_that_were_asked_for(serve, capsys):
+    space = {"epoch": 25, "phase": "space", "phase_epoch": 25, "phase_epochs": 25, "loss": 1.0}
+    sphere = {"epoch": 29, "phase": "sphere", "phase_epoch": 4, "phase_epochs": 10, "loss": 1.0}
+    known = {"total_epochs": 35, "seconds_left": None}
+    reports = sse(1, "epoch", **space, **known), sse(2, "epoch", **sphere, **known)
+    shown = []
+    for count in (1, 2):
+        chunks = (*reports[:count], sse(3, "status", status="done"))
+        script = Script(
+            [status("queued"), status("queued"), status("done", current_epoch=35, total_epochs=35)],
+            [Answer(headers=STREAM, chunks=chunks)],
+        )
+        model(serve, script).wait_for_training()
+        shown.append(capsys.readouterr().err)
+    assert "epoch 25/25, loss 1" in shown[0]
+    assert " left" not in shown[0]  # the server does not know yet
+    assert "25 epochs" in shown[1]
+    assert "35" not in shown[0] + shown[1]
+
+
 def test_waiting_without_a_bar_and_without_a_stream(serve, capsys):
     script = Script([status("running")] * 3 + [status("done")], [Answer(status=404)])
     fm = model(serve, script)

@@ -14,6 +14,7 @@ from featrix_server.engine import EmbeddingModel, FrameStore, programs
 from featrix_server.engine.losses import JOINT_WEIGHT, MARGINAL_WEIGHT, SPREAD_WEIGHT
 from featrix_server.engine.plan import TrainOptions, make_plan
 from featrix_server.engine.programs import train_chunk
+from featrix_server.engine.report import Pace
 
 ARTEFACTS = (
     "schema.json",
@@ -50,11 +51,26 @@ def test_reports_tell_the_story(trained):
     assert space[-1].validation_loss < space[0].validation_loss - 1
     assert result.final_loss == min(report.validation_loss for report in space)
     assert result.best_epoch == space[-1].best_epoch
-    assert reports[-1].seconds_left == 0
+    assert [report.phase_epoch for report in reports] == [*range(13), *range(1, 11)]
+    assert [report.phase_epochs for report in reports] == [12] * 13 + [10] * 10
+    assert all((report.gradient_norm is None) == (report.phase == "sphere") for report in reports)
     assert space[1].learning_rate > space[-1].learning_rate > 0
     for report in reports:
         text = json.dumps(report.to_dict(), allow_nan=False)
         assert type(report).from_dict(json.loads(text)) == report
+
+
+def test_time_left_counts_no_epoch_that_compiled(trained):
+    training, _ = trained
+    left = [report.seconds_left for report in training.reports]
+    assert left[:2] == [None, None]
+    assert all(later is not None for later in left[2:])
+    assert left[-1] == 0
+    pace = Pace()
+    assert (pace.seconds(0), pace.seconds(3)) == (0, None)
+    for seconds in (60.0, 0.5, 0.5, 9.0):
+        pace.add(seconds)
+    assert pace.seconds(3) == 1.5
 
 
 def test_related_columns_share_bits_and_an_unrelated_one_does_not(make_training, people):

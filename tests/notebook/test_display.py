@@ -56,6 +56,7 @@ def test_a_trained_model_shows_status_curve_columns_and_sphere(trained: Foundati
     png = base64.b64decode((image["src"] or "").removeprefix("data:image/png;base64,"))
     with Image.open(io.BytesIO(png)) as picture:
         assert max(picture.size) <= display.PREVIEW_PX
+        assert picture.convert("RGBA").getchannel("A").getpixel((0, 0)) == 0  # for any theme
 
 
 def test_loading_the_extension_registers_the_displays(
@@ -123,6 +124,12 @@ def test_a_silent_server_does_not_hold_the_cell_up() -> None:
 )
 def test_no_curve_without_two_epochs(data: dict[str, object]) -> None:
     assert display.loss_sparkline(data) == ""
+
+
+def test_the_sphere_is_no_part_of_the_curve() -> None:
+    phases = ["space", "space", "sphere"]
+    svg = display.loss_sparkline({"val_loss": [3.0, 2.0, 2.0], "phase": phases})
+    assert "from 3 to 2 over 2 epochs" in svg
 
 
 def test_a_flat_curve_and_gaps_are_drawn() -> None:

@@ -148,7 +148,7 @@ def test_status_travels_and_ends(run: Run) -> None:
     wait_for(lambda: feed.info.requested == "pause", "asked")
     run.add("status", status="paused", requested=None, error=None)
     wait_for(lambda: feed.info.status == "paused", "paused")
-    run.epoch(1, seconds_left=4.0, best_epoch=1)
+    run.epoch(1, phase_epoch=1, phase_epochs=5, seconds_left=4.0, best_epoch=1)
     wait_for(lambda: feed.info.best_epoch == 1, "best")
     run.finish()
     wait_for(lambda: not feed.reading, "the thread ends with the run")

@@ -2,7 +2,7 @@
 import { h, setText } from "../shared/dom.ts";
 import { short } from "../plot/scales.ts";
 import type { Action, DashboardStore, Run } from "./store.ts";
-import { bestOf, epochText, isOpen, speedText, statusText, timeLeftText } from "./words.ts";
+import { bestOf, isOpen, speedText, standing, statusText, timeLeftText } from "./words.ts";
 
 export class RunHeader {
   readonly el = h("div", { class: "ftx-header" });
@@ -58,7 +58,8 @@ export class RunHeader {
     this.#name.title = info.name;
     const best = bestOf(run);
     const which = best?.key === "loss" ? "Best training loss" : "Best validation loss";
-    this.#fact("epoch", "Epoch", epochText(run));
+    const { term, value } = standing(run);
+    this.#fact("epoch", term, value);
     this.#fact("best", which, best ? `${short(best.loss)} at ${best.epoch}` : "–");
     this.#fact("speed", "Speed", speedText(run));
     this.#fact("time", isOpen(info) ? "Time left" : "Time taken", timeLeftText(run));

@@ -16,6 +16,8 @@ export interface RunInfo {
   /** How the data arrives, in words, when it is worth saying. */
   note: string | null;
   total_epochs: number | null;
+  /** Of the phase that is being trained. */
+  phase_epochs: number | null;
   best_epoch: number | null;
   seconds_left: number | null;
   /** Whether the run can be paused, resumed and stopped. */

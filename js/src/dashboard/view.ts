@@ -13,6 +13,8 @@ import { LOSSES, panels, strokeOf, type Measure } from "./measures.ts";
 import type { Change, DashboardStore, Run } from "./store.ts";
 import { bestOf, isOpen, milestone, summary } from "./words.ts";
 
+const SPHERE_LOSS = "sphere_loss";
+
 interface Panel {
   measure: Measure;
   el: HTMLElement;
@@ -179,9 +181,6 @@ export class DashboardView {
         const label = runs.length > 1 ? "" : `best ${short(best.loss)}`;
         marks.push({ x: best.epoch, y: best.loss, label, color: "--ftx-ink" });
       }
-      if (Number.isFinite(run.sphereStart)) {
-        marks.push({ x: run.sphereStart, label: "sphere phase", color: "--ftx-soft" });
-      }
     }
     return marks;
   }
@@ -192,7 +191,7 @@ export class DashboardView {
       notes.push(`${this.#main.unshown} values at or below zero are left out on the logarithmic axis.`);
     }
     if (runs.some((run) => Number.isFinite(run.sphereStart))) {
-      notes.push("In the sphere phase the embedding stands and its 3D sphere is fitted, with a loss of its own.");
+      notes.push("After that the embedding stands and its 3D sphere is fitted: the sphere phase, with a loss of its own.");
     }
     return notes.join(" ");
   }
@@ -220,7 +219,7 @@ export class DashboardView {
     }
     for (const { measure, chart } of this.#panels) {
       const tables = runs.map((run, i) => this.#table(run, i, rowsOf(run, measure), [measure]));
-      const range = measure.key === "sphere_loss" ? sphereRange(runs, shared.range) : shared.range;
+      const range = measure.key === SPHERE_LOSS ? sphereRange(runs) ?? shared.range : shared.range;
       // A schedule has no noise to smooth away.
       const smoothing = measure.key === "learning_rate" ? 0 : shared.smoothing;
       chart.update({ ...shared, range, smoothing, tables, marks: [], scale: "linear" });
@@ -235,7 +234,8 @@ export class DashboardView {
       height: 130,
       endLabels: false,
       onCursor: (x) => this.#point(x),
-      onZoom: (range) => this.#zoom(range),
+      // The sphere's epochs are in no other chart.
+      onZoom: (range) => measure.key !== SPHERE_LOSS && this.#zoom(range),
     });
     return { measure, value, chart, el: h("div", { class: "ftx-panel" }, title, box) };
   }
@@ -282,7 +282,7 @@ export class DashboardView {
   /** Arrows move the crosshair by a row, plus and minus zoom around it, Escape shows everything. */
   #key(event: KeyboardEvent): void {
     const { ui, runs } = this.#store;
-    const x = runs[0]?.all.column("epoch") ?? new Float64Array(0);
+    const x = runs[0]?.space.column("epoch") ?? new Float64Array(0);
     if (!x.length) return;
     const at = ui.cursor === null ? x.length - 1 : nearest(x, ui.cursor);
     const moves: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: x.length - 1 };
@@ -334,28 +334,31 @@ export class DashboardView {
   }
 }
 
-/** The epochs of all runs, with the announced end of a run that is still underway left open. */
+/** The epochs in which an embedding is trained, of all runs. */
 function fullRange(runs: readonly Run[]): [number, number] {
   let from = Number.POSITIVE_INFINITY;
   let to = Number.NEGATIVE_INFINITY;
-  for (const { all } of runs) {
-    if (!all.length) continue;
-    from = Math.min(from, all.at("epoch", 0));
-    to = Math.max(to, all.at("epoch", all.length - 1));
+  for (const { space } of runs) {
+    if (!space.length) continue;
+    from = Math.min(from, space.at("epoch", 0));
+    to = Math.max(to, space.at("epoch", space.length - 1));
   }
   if (from > to) return [0, 1];
   return from === to ? [from - 1, to + 1] : [from, to];
 }
 
-/** The gradient is the embedding's: while the sphere is fitted there is none. */
+/** Learning rate and gradient are the embedding's; fitting the sphere has a schedule of its own. */
 function rowsOf(run: Run, { key }: Measure): Run["all"] {
-  return key === "gradient_norm" ? run.space : run.all;
+  return key === SPHERE_LOSS ? run.all : run.space;
 }
 
-/** The part of the range in which a sphere is fitted: its loss would be a sliver of the whole. */
-function sphereRange(runs: readonly Run[], range: [number, number]): [number, number] {
-  const from = Math.max(range[0], Math.min(...runs.map((run) => run.sphereStart).filter(Number.isFinite)));
-  return from < range[1] ? [from, range[1]] : [range[1] - 1, range[1] + 1];
+/** The epochs in which a sphere is fitted: its loss would be a sliver of the whole. */
+function sphereRange(runs: readonly Run[]): [number, number] | null {
+  const fitted = runs.filter((run) => Number.isFinite(run.sphereStart));
+  if (!fitted.length) return null;
+  const from = Math.min(...fitted.map((run) => run.sphereStart));
+  const to = Math.max(...fitted.map(({ all }) => all.at("epoch", all.length - 1)));
+  return from < to ? [from, to] : [from - 1, from + 1];
 }
 
 function waiting(runs: readonly Run[]): string {

@@ -47,11 +47,23 @@ export function bestOf(run: Run): Best | null {
   return at < 0 ? null : { epoch: epochs[at] as number, loss: values[at] as number, key };
 }
 
-export function epochText(run: Run): string {
-  const epoch = run.all.at("epoch", run.all.length - 1);
-  const total = run.info.total_epochs;
-  if (Number.isNaN(epoch)) return total ? `0 / ${total}` : "–";
-  return total && total >= epoch ? `${epoch} / ${total}` : String(epoch);
+export interface Standing {
+  term: "Epoch" | "Sphere" | "Epochs";
+  value: string;
+}
+
+/** How far the run is in its phase; of a finished one the epochs that were asked for. */
+export function standing(run: Run): Standing {
+  const { status, phase_epochs: planned, total_epochs: total } = run.info;
+  const last = run.all.at("epoch", run.all.length - 1);
+  const trained = run.space.at("epoch", run.space.length - 1);
+  if (status === "done" && !Number.isNaN(trained)) return { term: "Epochs", value: String(trained) };
+  const sphere = last > trained;
+  const epoch = sphere ? last - trained : last;
+  const of = planned ?? total;
+  const term = sphere ? "Sphere" : "Epoch";
+  if (Number.isNaN(epoch)) return { term, value: of ? `0 / ${of}` : "–" };
+  return { term, value: of && of >= epoch ? `${epoch} / ${of}` : String(epoch) };
 }
 
 /** Seconds an epoch and steps a second, over the last few epochs. */
@@ -76,6 +88,7 @@ export function speedText(run: Run): string {
 export function timeLeftText(run: Run): string {
   const { status, seconds_left: left } = run.info;
   if (status === "running" && left !== null) return left < 1 ? "under 1 s" : duration(left);
+  if (status === "running" && run.all.length) return "…";
   const times = run.all.column("time_now");
   const seconds = run.all.column("duration");
   if (status === "running" || status === "queued" || !times.length) return "–";
@@ -87,7 +100,9 @@ export function timeLeftText(run: Run): string {
 export function summary(run: Run): string {
   const { info } = run;
   const last = run.space.length - 1;
-  const parts = [`${info.name}: ${statusText(info, null).toLowerCase()}`, `epoch ${epochText(run).replace("/", "of")}`];
+  const { term, value: count } = standing(run);
+  const words = term === "Epochs" ? `${count} epochs` : `${term.toLowerCase()} ${count.replace("/", "of")}`;
+  const parts = [`${info.name}: ${statusText(info, null).toLowerCase()}`, words];
   for (const [key, words] of [["loss", "training loss"], ["validation_loss", "validation loss"]] as const) {
     const value = run.space.at(key, last);
     if (Number.isFinite(value)) parts.push(`${words} ${short(value)}`);

@@ -18,11 +18,11 @@ export interface Table {
   lines: { line: Line; y: Float64Array }[];
 }
 
+/** A ring on a line, with a word beside it. */
 export interface Mark {
   x: number;
+  y: number;
   label: string;
-  /** With a height the mark is a ring on the line, without one it is a rule across the chart. */
-  y?: number;
   color: string;
 }
 
@@ -280,17 +280,6 @@ export class Chart {
     const right = x > bbox.left + bbox.width - 120 * px;
     ctx.textAlign = right ? "right" : "left";
     const beside = x + (right ? -6 : 6) * px;
-    if (mark.y === undefined) {
-      ctx.setLineDash([3 * px, 4 * px]);
-      ctx.beginPath();
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-      ctx.stroke();
-      ctx.setLineDash([]);
-      ctx.textBaseline = "top";
-      this.#write(ctx, mark.label, beside, bbox.top + 2 * px, px);
-      return;
-    }
     const y = plot.valToPos(mark.y, "y", true);
     if (!Number.isFinite(y) || y < bbox.top || y > bbox.top + bbox.height) return;
     ctx.lineWidth = 2 * px;
