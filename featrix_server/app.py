@@ -16,13 +16,33 @@ from featrix_server.errors import install_error_handlers
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes import create, encode, events, health, projections, sessions, training
+from featrix_server.routes import (
+    create,
+    encode,
+    events,
+    health,
+    predictions,
+    predictors,
+    projections,
+    sessions,
+    training,
+)
 from featrix_server.routes.context import Context
 from featrix_server.security import Gate
 from featrix_server.settings import Settings
 from featrix_server.store import Store
 
-_ROUTERS = (health, create, sessions, training, projections, encode, events)
+_ROUTERS = (
+    health,
+    create,
+    sessions,
+    training,
+    projections,
+    encode,
+    predictors,
+    predictions,
+    events,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -14,7 +15,10 @@ from featrix_server.db import JobRow, SessionRow, add_event
 from featrix_server.errors import from_validation_details, invalid_input
 from featrix_server.routes.context import Context
 from featrix_server.schemas import CreateOptions, SessionCreated
-from featrix_server.store import DATA_FILE, SCHEMA_FILE, Draft, new_session_id
+from featrix_server.store import DATA_FILE, SCHEMA_FILE, Draft, new_id
+
+if TYPE_CHECKING:
+    from featrix_server.engine import Table
 
 UPLOAD_FILE = "upload"
 """Name of the data file as it came, inside a session's folder until its table has been read."""
@@ -87,14 +91,20 @@ def _read_into(folder: Path, options: CreateOptions, filename: str) -> tuple[lis
         raise invalid_input(f"{error.args[0]}.", hint=error.hint, field=error.field) from error
     (folder / SCHEMA_FILE).write_text(json.dumps(schema.to_dict()), "utf-8")
     (folder / UPLOAD_FILE).unlink()
-    warnings = [*table.report.notes, *(warning["message"] for warning in schema.warnings)]
+    warnings = [*reading_notes(table), *(warning["message"] for warning in schema.warnings)]
+    return [column.name for column in schema.columns], warnings
+
+
+def reading_notes(table: Table) -> list[str]:
+    """Return what a person should know about how a table was read."""
+    notes = list(table.report.notes)
     if table.report.bad_line_count:
         first = table.report.bad_lines[0]
-        warnings.append(
+        notes.append(
             f"{table.report.bad_line_count:,} lines could not be read and are not in the table; "
             f"the first is line {first.line}: {first.reason}"
         )
-    return [column.name for column in schema.columns], warnings
+    return notes
 
 
 def create_session(
@@ -116,7 +126,7 @@ def create_session(
     """
     columns, warnings = _read_into(draft.folder, options, filename)
     row = SessionRow(
-        id=new_session_id(options.session_name_prefix or options.name),
+        id=new_id(options.session_name_prefix or options.name),
         name=options.name,
         compute_cluster=context.settings.compute_cluster,
         user_metadata=options.user_metadata,

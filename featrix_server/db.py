@@ -93,12 +93,14 @@ class SessionRow(Base):
 
     ``options`` holds what the caller asked for: ``epochs``, ``seed``, ``foundation_mode``,
     ``ignore_columns``, ``column_overrides``, ``webhooks``. ``columns`` names the columns in the
-    model. ``deleted_at`` is set by ``mark_for_deletion`` and hides the session.
+    model. ``deleted_at`` is set by ``mark_for_deletion`` and hides the session. ``parent_id`` is
+    the session whose trained space this one was made with; that one may be gone by now.
     """
 
     __tablename__ = "sessions"
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    parent_id: Mapped[str | None]
     name: Mapped[str | None]
     status: Mapped[str] = mapped_column(default="queued")
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
@@ -124,8 +126,9 @@ class JobRow(Base):
     """One piece of work for a worker process.
 
     ``requested`` is what a person asked for and the worker has not yet done. ``spec`` are the
-    job's own options (``train_es``: ``epochs``, ``seed``, ``foundation_mode``). A worker owns a
-    job while ``lease_owner`` is its name and ``lease_expires_at`` lies ahead.
+    job's own options (``train_es``: ``epochs``, ``seed``, ``foundation_mode``;
+    ``train_single_predictor``: ``more`` epochs for a finished predictor). A worker owns a job while
+    ``lease_owner`` is its name and ``lease_expires_at`` lies ahead.
     """
 
     __tablename__ = "jobs"
@@ -154,8 +157,37 @@ class JobRow(Base):
     name: Mapped[str | None]
 
 
+class PredictorRow(Base):
+    """One predictor of a session. Its one job trains it, and trains it further when asked.
+
+    ``options`` are those of ``engine.PredictorOptions``. ``trained_at`` is when its training was
+    last finished; from the first time on it can answer, whatever becomes of a later training.
+    ``labels_digest`` is the SHA-256 of the labels file it came with.
+    """
+
+    __tablename__ = "predictors"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), unique=True)
+    name: Mapped[str | None]
+    target_column: Mapped[str]
+    target_type: Mapped[str]
+    problem_type: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    labels_digest: Mapped[str | None]
+    warnings: Mapped[list[str]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    trained_at: Mapped[datetime | None]
+    accuracy: Mapped[float | None]
+    auc: Mapped[float | None]
+    f1: Mapped[float | None]
+
+
 class MetricRow(Base):
-    """The report of one epoch of one job (``EpochReport.to_dict()``)."""
+    """The report of one epoch of one job (``to_dict()`` of an engine's report)."""
 
     __tablename__ = "metrics"
 

@@ -1,7 +1,9 @@
-"""The epochs of a training as lists, one entry an epoch."""
+"""The epochs of a training as lists, one entry an epoch; what is known of a predictor."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -22,6 +24,52 @@ def epoch_reports(database: Database, job: JobRow | None) -> list[dict[str, Any]
     query = select(MetricRow.payload).where(MetricRow.job_id == job.id).order_by(MetricRow.epoch)
     with database.read() as session:
         return list(session.scalars(query))
+
+
+_SCORES = ("accuracy", "roc_auc", "pr_auc", "f1", "r2", "rmse", "mae")
+
+
+def predictor_metrics(folder: Path, target: str, reports: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is known of a predictor, while it is trained and afterwards.
+
+    Parameters
+    ----------
+    folder
+        The predictor's folder.
+    target
+        The column it predicts.
+    reports
+        Of its epochs.
+
+    Returns
+    -------
+    dict
+        ``target_column``; ``training_info``, one entry an epoch; once a training is finished also
+        ``final_metrics``, ``test_metrics``, ``threshold``, ``calibration`` and ``checkpoints``,
+        from the engine's ``metrics.json``.
+    """
+    found: dict[str, Any] = {
+        "target_column": target,
+        "training_info": [_training_info(report) for report in reports],
+    }
+    path = folder / "metrics.json"
+    if path.exists():
+        kept = json.loads(path.read_text("utf-8"))
+        found |= {name: value for name, value in kept.items() if name != "history"}
+    return found
+
+
+def _training_info(report: dict[str, Any]) -> dict[str, Any]:
+    scores = {name: report[name] for name in _SCORES if report.get(name) is not None}
+    if "roc_auc" in scores:
+        scores["auc"] = scores["roc_auc"]
+    taken = ("loss", "validation_loss", "phase", "member", "gradient_norm", "duration", "time_now")
+    return {
+        "epoch_idx": report["epoch"] - 1,
+        **{name: report.get(name) for name in taken},
+        "hyperparameters": {"learning_rate": report.get("learning_rate")},
+        "metrics": scores,
+    }
 
 
 def metric_lists(reports: list[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -31,7 +31,7 @@ class Health(BaseModel):
     pid: int = Field(description="The server's process, as in server.json.")
 
 
-def _from_json_text(value: Any) -> Any:
+def from_json_text(value: Any) -> Any:
     """Parse what a form can only send as text; JSON bodies hold the real thing already."""
     if not isinstance(value, str):
         return value
@@ -53,11 +53,11 @@ class CreateOptions(BaseModel):
 
     name: str | None = Field(None, max_length=MAX_NAME_CHARS)
     session_name_prefix: str | None = Field(None, max_length=MAX_NAME_CHARS)
-    ignore_columns: Annotated[list[str] | None, BeforeValidator(_from_json_text)] = None
-    column_overrides: Annotated[dict[str, Any] | None, BeforeValidator(_from_json_text)] = None
+    ignore_columns: Annotated[list[str] | None, BeforeValidator(from_json_text)] = None
+    column_overrides: Annotated[dict[str, Any] | None, BeforeValidator(from_json_text)] = None
     epochs: int | None = Field(None, ge=1, le=100_000, description="Left out: automatic.")
-    webhooks: Annotated[dict[str, str] | None, BeforeValidator(_from_json_text)] = None
-    user_metadata: Annotated[dict[str, Any] | None, BeforeValidator(_from_json_text)] = Field(
+    webhooks: Annotated[dict[str, str] | None, BeforeValidator(from_json_text)] = None
+    user_metadata: Annotated[dict[str, Any] | None, BeforeValidator(from_json_text)] = Field(
         None, description="At most 32 KB as UTF-8 JSON; given back as it is."
     )
     foundation_mode: bool | None = None
@@ -108,10 +108,23 @@ class JobInfo(BaseModel):
     )
 
 
+class PredictorJobInfo(JobInfo):
+    """The job of a predictor."""
+
+    target_column: str
+    target_column_type: str
+    problem_type: str
+    trained: bool = Field(description="It can answer, whatever becomes of a further training.")
+    accuracy: float | None
+    auc: float | None
+    f1: float | None
+
+
 class SessionInfo(BaseModel):
     """The session part of the status document; one session is one foundational model."""
 
     session_id: str
+    parent_id: str | None = Field(description="The model whose trained space this one has.")
     name: str | None
     status: str
     failed: bool
@@ -141,13 +154,14 @@ class StatusDocument(BaseModel):
     """What `GET /compute/session/{session_id}` answers."""
 
     session: SessionInfo
-    jobs: dict[str, JobInfo]
+    jobs: dict[str, PredictorJobInfo | JobInfo]
 
 
 class SessionListItem(BaseModel):
     """One model in the list of models."""
 
     session_id: str
+    parent_id: str | None
     name: str | None
     status: str
     es_status: str
@@ -187,13 +201,19 @@ class Columns(BaseModel):
 
 
 class TrainingMetrics(BaseModel):
-    """The training so far; the lists in `data` have one entry an epoch, null where unknown."""
+    """The training so far; the lists in `data` have one entry an epoch, null where unknown.
 
-    source: Literal["embedding_space_training"] = "embedding_space_training"
-    data: dict[str, Any]
+    `training_metrics` are a predictor's: those of the one asked for, else of the one whose
+    training was finished last, if there is any. A model with the space of another one has only
+    those.
+    """
+
+    source: Literal["embedding_space_training", "single_predictor_training"]
+    data: dict[str, Any] | None = None
     loss_history: list[float | None]
     lr_history: list[float | None]
     validation_loss: list[dict[str, Any]]
+    training_metrics: dict[str, Any] | None = None
 
 
 class ProtectionRequest(BaseModel):

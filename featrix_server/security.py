@@ -22,7 +22,7 @@ from featrix_server.settings import Settings
 logger = logging.getLogger(__name__)
 
 OPEN_PATHS = ("/health",)
-UPLOAD_PATHS = ("/compute/upload_with_new_session",)
+UPLOAD_PATHS = ("/compute/upload_with_new_session", "/compute/train_on_foundational_model")
 _FORM_OVERHEAD = 1024**2  # the fields beside the file
 _DRAIN_S = 60.0
 

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     compute_cluster: str = "local"
     max_upload_bytes: int = Field(4 * 1024**3, gt=0)
-    max_body_bytes: int = Field(64 * 1024**2, gt=0)
+    max_body_bytes: int = Field(256 * 1024**2, gt=0)  # 100,000 records come as one body
     idle_timeout_s: float = Field(3600.0, ge=0)
     workers: int = Field(1, ge=1)
     encode_cache_models: int = Field(4, ge=1)

@@ -20,11 +20,14 @@ DATA_FILE = "data.parquet"
 SCHEMA_FILE = "schema.json"
 """The detected schema (`engine.schema.Schema.to_dict`), written when the session is made."""
 
-_SESSION_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,120}")
+LABELS_FILE = "labels.parquet"
+"""The table of labels in a predictor's folder, if it came with one."""
+
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,120}")
 _MAX_SLUG = 60
 
 
-def new_session_id(name: str | None) -> str:
+def new_id(name: str | None) -> str:
     """Return a fresh id: a readable, path-safe form of `name`, then a random part."""
     return "-".join(part for part in (_slug(name or ""), str(uuid.uuid4())) if part)
 
@@ -32,6 +35,19 @@ def new_session_id(name: str | None) -> str:
 def _slug(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:_MAX_SLUG].strip("-")
+
+
+def predictor_folder(session_folder: Path, predictor_id: str) -> Path:
+    """Return the folder of a predictor.
+
+    Raises
+    ------
+    ValueError
+        If `predictor_id` is not of the form that `new_id` gives out.
+    """
+    if not _ID.fullmatch(predictor_id):
+        raise ValueError(f"{predictor_id!r} is not a predictor id")
+    return session_folder / "predictors" / predictor_id
 
 
 class Draft:
@@ -42,9 +58,26 @@ class Draft:
         self.folder = store.root / f".new-{secrets.token_hex(8)}"
         self.folder.mkdir()
 
+    def link_space(self, session_folder: Path) -> None:
+        """Give the session in the making the table and the trained space of another one.
+
+        Their files are never changed once there, so both may share them (hard links, where the
+        file system has them), and either session may be removed.
+        """
+        for path in session_folder.iterdir():
+            if path.is_file() and not path.name.startswith("."):
+                _link(path, self.folder / path.name)
+
     def publish(self, session_id: str) -> None:
         """Make the folder the session's, whole and at once."""
         self.folder.rename(self._store.folder(session_id))
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # not every file system can
+        shutil.copy2(source, target)
 
 
 class Store:
@@ -67,7 +100,7 @@ class Store:
             If `session_id` is not of the form this store gives out, so that no text from
             outside can name a path elsewhere.
         """
-        if not _SESSION_ID.fullmatch(session_id):
+        if not _ID.fullmatch(session_id):
             raise ValueError(f"{session_id!r} is not a session id")
         return self.root / session_id
 

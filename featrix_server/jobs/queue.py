@@ -25,6 +25,7 @@ from featrix_server.db import (
     EventRow,
     JobRow,
     MetricRow,
+    PredictorRow,
     SessionRow,
     Status,
     add_event,
@@ -98,7 +99,7 @@ def claim(database: Database, owner: str) -> Claim | None:
             job.attempts += 1
             job.started_at = job.started_at or now()
             if job.status != "running":
-                _set_status(session, job, "running")
+                set_status(session, job, "running")
             return Claim(job.id, job.session_id, job.job_type, owner)
 
 
@@ -173,7 +174,8 @@ def settle(
     error
         For ``"failed"``: what went wrong and what to do about it.
     outcome
-        For ``"done"``: ``dimensions``, ``epochs`` and ``final_loss`` of the session.
+        For ``"done"``: what to set in the row of what was trained: ``dimensions``, ``epochs`` and
+        ``final_loss`` of a session, ``accuracy``, ``auc`` and ``f1`` of a predictor.
 
     Raises
     ------
@@ -185,8 +187,9 @@ def settle(
         if status != "paused":
             if status == "done":
                 job.progress, job.total_epochs = 1.0, job.current_epoch
+                trained = _trained_by(session, job)
                 for key, value in (outcome or {}).items():
-                    setattr(session.get_one(SessionRow, job.session_id), key, value)
+                    setattr(trained, key, value)
             _finish(session, job, status, error)
         elif job.requested == "cancel":
             _finish(session, job, "cancelled")
@@ -271,8 +274,26 @@ def control(
         else:  # stop at rest: a worker has to complete the model from the checkpoint
             job.status, job.requested = "queued", "stop"
         if (job.status, job.requested) != before:
-            _set_status(session, job, job.status)
+            set_status(session, job, job.status)
         return job
+
+
+def set_status(session: Session, job: JobRow, status: str) -> None:
+    """Set a job's status, let the session follow, and say so in the event log."""
+    job.status = status
+    if job.job_type == "train_es":  # later jobs (predictors) leave a done model done
+        row = session.get_one(SessionRow, job.session_id)
+        if status == "running":
+            row.status, row.started_at = "running", row.started_at or job.started_at
+        elif status not in OPEN_STATUSES:
+            row.status, row.error, row.finished_at = status, job.error, job.finished_at
+    payload = {
+        "job_id": job.id,
+        "status": status,
+        "requested": job.requested,
+        "error": job.error,
+    }
+    add_event(session, job.session_id, "status", payload, job.id)
 
 
 def has_work(database: Database) -> bool:
@@ -347,22 +368,17 @@ def _find_open(session: Session, session_id: str, job_id: str | None) -> JobRow:
     return job
 
 
-def _set_status(session: Session, job: JobRow, status: str) -> None:
-    """Set a job's status, let the session follow, and say so in the event log."""
-    job.status = status
-    if job.job_type == "train_es":  # later jobs (predictors) leave a done model done
-        row = session.get_one(SessionRow, job.session_id)
-        if status == "running":
-            row.status, row.started_at = "running", row.started_at or job.started_at
-        elif status not in OPEN_STATUSES:
-            row.status, row.error, row.finished_at = status, job.error, job.finished_at
-    payload = {
-        "job_id": job.id,
-        "status": status,
-        "requested": job.requested,
-        "error": job.error,
-    }
-    add_event(session, job.session_id, "status", payload, job.id)
+def _trained_by(session: Session, job: JobRow) -> SessionRow | PredictorRow:
+    if job.predictor_id is None:
+        return session.get_one(SessionRow, job.session_id)
+    predictor = session.get_one(PredictorRow, job.predictor_id)
+    predictor.trained_at = now()
+    return predictor
+
+
+def _was_trained_before(session: Session, job: JobRow) -> bool:
+    predictor = session.get(PredictorRow, job.predictor_id) if job.predictor_id else None
+    return predictor is not None and predictor.trained_at is not None
 
 
 def _rest(session: Session, job: JobRow, status: Status) -> None:
@@ -370,13 +386,15 @@ def _rest(session: Session, job: JobRow, status: Status) -> None:
         job.requested = None
     job.lease_owner = job.lease_expires_at = None
     job.attempts = 0
-    _set_status(session, job, status)
+    set_status(session, job, status)
 
 
 def _finish(session: Session, job: JobRow, status: Status, error: str | None = None) -> None:
+    if status == "cancelled" and _was_trained_before(session, job):
+        status = "done"  # what was asked for is over, and the predictor is as it was
     job.error, job.finished_at, job.requested = error, now(), None
     job.lease_owner = job.lease_expires_at = None
-    _set_status(session, job, status)
+    set_status(session, job, status)
     add_event(session, job.session_id, "done", {"job_id": job.id, "status": status}, job.id)
 
 

@@ -4,13 +4,16 @@ the other."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from featrix_server import engine
-from featrix_server.db import Database, JobRow, SessionRow
+from featrix_server.db import Database, JobRow, PredictorRow, SessionRow
 from featrix_server.jobs import queue
 from featrix_server.settings import Settings
-from featrix_server.store import DATA_FILE, SCHEMA_FILE, Store
+from featrix_server.store import DATA_FILE, LABELS_FILE, SCHEMA_FILE, Store, predictor_folder
 
 # A cancelled training stops like a paused one, at once and with nothing more to compute;
 # `queue.settle` then records it as cancelled.
@@ -45,7 +48,7 @@ def train(settings: Settings, database: Database, held: queue.Claim) -> str:
     Exception
         Whatever the engine raises; the job is then still this worker's, and not settled.
     """
-    if held.job_type != "train_es":
+    if held.job_type not in _RUNNERS:
         raise UnknownJobError(
             f"This server cannot run jobs of type {held.job_type!r}: it was made by another "
             "version of featrix-notebook. Run the newer of the two."
@@ -53,41 +56,93 @@ def train(settings: Settings, database: Database, held: queue.Claim) -> str:
     with database.read() as session:
         job = session.get_one(JobRow, held.job_id)
         row = session.get_one(SessionRow, held.session_id)
-    folder = Store(settings).folder(row.id)
+        predictor = session.get(PredictorRow, job.predictor_id) if job.predictor_id else None
+    work = _Work(database, held, Store(settings).folder(row.id), job, row, predictor)
+    status, outcome = _RUNNERS[held.job_type](work)
+    if status == "paused":
+        queue.settle(database, held, "paused")
+    else:
+        queue.settle(database, held, "done", outcome=outcome)
+    return status
 
+
+@dataclass(frozen=True)
+class _Work:
+    """A claimed job with what it is about."""
+
+    database: Database
+    held: queue.Claim
+    folder: Path
+    job: JobRow
+    row: SessionRow
+    predictor: PredictorRow | None
+
+    @property
+    def table(self) -> engine.Table:
+        return engine.open_table(self.folder / DATA_FILE)
+
+    @property
+    def schema(self) -> engine.Schema:
+        return engine.Schema.from_dict(json.loads((self.folder / SCHEMA_FILE).read_text("utf-8")))
+
+    def card_facts(self, name: str | None) -> dict[str, Any]:
+        """Return what a model card says beyond what the engine knows."""
+        return {
+            "session_id": self.row.id,
+            "job_id": self.job.id,
+            "name": name or self.row.name or self.row.id,
+            "created_at": (self.predictor or self.row).created_at.isoformat(),
+            "compute_cluster": self.row.compute_cluster,
+        }
+
+
+def _train_space(work: _Work) -> tuple[str, dict[str, Any]]:
     def on_epoch(report: engine.EpochReport) -> engine.Decision:
-        framed = engine.FrameStore(folder).epochs[-1:] == [report.epoch]
-        requested = queue.record_epoch(database, held, report.to_dict(), framed=framed)
+        framed = engine.FrameStore(work.folder).epochs[-1:] == [report.epoch]
+        requested = queue.record_epoch(work.database, work.held, report.to_dict(), framed=framed)
         if requested == "stop" and report.phase == "sphere":
             return "continue"  # it is finishing already, and a few steps make no good sphere
         return _DECISIONS[requested]
 
     result = engine.pretrain(
-        engine.open_table(folder / DATA_FILE),
-        engine.Schema.from_dict(json.loads((folder / SCHEMA_FILE).read_text("utf-8"))),
-        folder,
-        engine.TrainOptions(**job.spec),
+        work.table,
+        work.schema,
+        work.folder,
+        engine.TrainOptions(**work.job.spec),
         on_epoch,
-        info=_card_facts(job, row),
+        info=work.card_facts(None),
     )
-    if result.status == "paused":
-        queue.settle(database, held, "paused")
-    else:
-        outcome = {
-            "dimensions": result.d_model,
-            "epochs": result.epochs,
-            "final_loss": result.final_loss,
-        }
-        queue.settle(database, held, "done", outcome=outcome)
-    return result.status
-
-
-def _card_facts(job: JobRow, row: SessionRow) -> dict[str, Any]:
-    """Return what the model card says about the session, beyond what the engine knows."""
-    return {
-        "session_id": row.id,
-        "job_id": job.id,
-        "name": row.name or row.id,
-        "created_at": row.created_at.isoformat(),
-        "compute_cluster": row.compute_cluster,
+    return result.status, {
+        "dimensions": result.d_model,
+        "epochs": result.epochs,
+        "final_loss": result.final_loss,
     }
+
+
+def _train_predictor(work: _Work) -> tuple[str, dict[str, Any]]:
+    assert work.predictor is not None
+    folder = predictor_folder(work.folder, work.predictor.id)
+    labels = folder / LABELS_FILE
+
+    def on_epoch(report: engine.PredictorReport) -> engine.Decision:
+        requested = queue.record_epoch(work.database, work.held, report.to_dict(), framed=False)
+        return _DECISIONS[requested]
+
+    places = (work.table, work.schema, work.folder, folder)
+    facts: dict[str, Any] = {
+        "labels": engine.open_table(labels) if labels.exists() else None,
+        "info": work.card_facts(work.predictor.name or work.predictor.target_column),
+    }
+    more = work.job.spec.get("more")
+    if more is None:
+        options = engine.PredictorOptions(**work.predictor.options)
+        result = engine.fit_predictor(*places, options, on_epoch, **facts)
+    else:
+        result = engine.train_more(*places, more, on_epoch, **facts)
+    return result.status, {name: result.metrics.get(name) for name in ("accuracy", "auc", "f1")}
+
+
+_RUNNERS: dict[str, Callable[[_Work], tuple[str, dict[str, Any]]]] = {
+    "train_es": _train_space,
+    "train_single_predictor": _train_predictor,
+}

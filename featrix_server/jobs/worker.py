@@ -103,7 +103,7 @@ def explain(error: Exception) -> str:
         )
     if is_disk_full(error):
         return f"The disk is full ({text}). Free some space, then create the model again."
-    if isinstance(error, engine.TableError | UnknownJobError):
+    if isinstance(error, engine.TableError | engine.PredictorError | UnknownJobError):
         return text  # says what to do by itself
     if isinstance(error, engine.CheckpointError):
         return f"The training cannot go on: {text}. Create the model again."

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from fastapi import Path as PathParameter
 from sqlalchemy import select
 
-from featrix_server.db import Database, JobRow, SessionRow
+from featrix_server.db import Database, JobRow, PredictorRow, SessionRow
 from featrix_server.errors import ApiError
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
@@ -41,16 +41,36 @@ ContextDep = Annotated[Context, Depends(get_context)]
 
 @dataclass(frozen=True)
 class OpenSession:
-    """A session as a request found it: its row, its jobs oldest first, and its folder."""
+    """A session as a request found it: its row, jobs and predictors oldest first, its folder."""
 
     row: SessionRow
     jobs: tuple[JobRow, ...]
     folder: Path
+    predictors: tuple[PredictorRow, ...] = ()
 
     @property
     def training(self) -> JobRow | None:
         """The newest job that trains the embedding space."""
         return next((job for job in reversed(self.jobs) if job.job_type == "train_es"), None)
+
+    @property
+    def predictor_training(self) -> JobRow | None:
+        """The newest job that trains a predictor."""
+        jobs = (job for job in self.jobs if job.job_type == "train_single_predictor")
+        return max(jobs, key=lambda job: job.created_at, default=None)
+
+    def predictor(self, predictor_id: str) -> PredictorRow:
+        """Return one of the predictors.
+
+        Raises
+        ------
+        ApiError
+            404 if the session has no such predictor.
+        """
+        for row in self.predictors:
+            if row.id == predictor_id:
+                return row
+        raise unknown_predictor(self.row.id, predictor_id)
 
     @property
     def status(self) -> str:
@@ -75,7 +95,9 @@ def find_session(
             raise unknown_session(session_id)
         query = select(JobRow).where(JobRow.session_id == session_id)
         jobs = tuple(database.scalars(query.order_by(JobRow.created_at, JobRow.id)))
-    return OpenSession(row, jobs, context.store.folder(row.id))
+        made = select(PredictorRow).where(PredictorRow.session_id == session_id)
+        predictors = tuple(database.scalars(made.order_by(PredictorRow.created_at)))
+    return OpenSession(row, jobs, context.store.folder(row.id), predictors)
 
 
 SessionDep = Annotated[OpenSession, Depends(find_session)]
@@ -89,6 +111,17 @@ def unknown_session(session_id: str) -> ApiError:
         f"There is no model {session_id!r} on this server.",
         hint="FeatrixSphere().list_sessions() shows the models there are.",
         field="session_id",
+    )
+
+
+def unknown_predictor(session_id: str, wanted: str) -> ApiError:
+    """Return the 404 for a predictor that is not there."""
+    return ApiError(
+        404,
+        "not_found",
+        f"The model {session_id!r} has no predictor {wanted!r}.",
+        hint="fm.list_predictors() shows the predictors there are.",
+        field="predictor_id",
     )
 
 

@@ -26,6 +26,7 @@ from featrix_server.schemas import (
     ControlRequest,
     Deleted,
     JobInfo,
+    PredictorJobInfo,
     Protection,
     ProtectionRequest,
     SessionInfo,
@@ -84,11 +85,17 @@ def session_status(session: SessionDep, context: ContextDep) -> StatusDocument:
         columns=row.columns or [],
         warnings=row.warnings,
         error=row.error,
-        single_predictors=[],
-        predictor_deletion_protection={},
-        job_plan=[_plan_entry(job) for job in session.jobs],
+        single_predictors=[
+            f"predictors/{one.id}" if one.trained_at else "" for one in session.predictors
+        ],
+        predictor_deletion_protection={
+            one.id: row.deletion_protection for one in session.predictors
+        },
+        job_plan=[_plan_entry(session, job) for job in session.jobs],
     )
-    return StatusDocument(session=info, jobs={job.id: _job_info(job) for job in session.jobs})
+    return StatusDocument(
+        session=info, jobs={job.id: _job_info(session, job) for job in session.jobs}
+    )
 
 
 @router.get("/compute/session/{session_id}/columns", response_model=Columns, responses=_COMMON)
@@ -197,10 +204,11 @@ def _shared_fields(session: OpenSession) -> dict[str, Any]:
     row = session.row
     return {
         "session_id": row.id,
+        "parent_id": row.parent_id,
         "name": row.name,
         "status": session.status,
         "es_status": session.training.status if session.training else row.status,
-        "sp_status": None,
+        "sp_status": session.predictor_training.status if session.predictor_training else None,
         "final_loss": row.final_loss,
         "created_at": stamp(row.created_at),
         "session_type": row.session_type,
@@ -216,33 +224,57 @@ def _list_item(session: OpenSession) -> SessionListItem:
     return SessionListItem(**_shared_fields(session), d_model=session.row.dimensions, epochs=epochs)
 
 
-def _job_info(job: JobRow) -> JobInfo:
+def _job_info(session: OpenSession, job: JobRow) -> JobInfo:
     age = (now() - job.heartbeat_at).total_seconds() if job.heartbeat_at else None
-    return JobInfo(
-        job_type=job.job_type,
-        status=job.status,
-        requested=job.requested,
-        name=job.name,
-        predictor_id=job.predictor_id,
-        created_at=stamp(job.created_at) or "",
-        started_at=stamp(job.started_at),
-        finished_at=stamp(job.finished_at),
-        progress=job.progress,
-        current_epoch=job.current_epoch,
-        total_epochs=job.total_epochs,
-        error=job.error,
-        liveness_age_seconds=age if job.status == "running" else None,
+    fields: dict[str, Any] = {
+        "job_type": job.job_type,
+        "status": job.status,
+        "requested": job.requested,
+        "name": job.name,
+        "predictor_id": job.predictor_id,
+        "created_at": stamp(job.created_at) or "",
+        "started_at": stamp(job.started_at),
+        "finished_at": stamp(job.finished_at),
+        "progress": job.progress,
+        "current_epoch": job.current_epoch,
+        "total_epochs": job.total_epochs,
+        "error": job.error,
+        "liveness_age_seconds": age if job.status == "running" else None,
+    }
+    if job.predictor_id is None:
+        return JobInfo(**fields)
+    predictor = session.predictor(job.predictor_id)
+    return PredictorJobInfo(
+        **fields,
+        target_column=predictor.target_column,
+        target_column_type=predictor.target_type,
+        problem_type=predictor.problem_type,
+        trained=predictor.trained_at is not None,
+        accuracy=predictor.accuracy,
+        auc=predictor.auc,
+        f1=predictor.f1,
     )
 
 
-def _plan_entry(job: JobRow) -> dict[str, Any]:
-    return {
+def _plan_entry(session: OpenSession, job: JobRow) -> dict[str, Any]:
+    entry: dict[str, Any] = {
         "job_type": job.job_type,
         "job_id": job.id,
         "status": job.status,
         "name": job.name,
         "created_at": stamp(job.created_at),
         "spec": job.spec,
+    }
+    if job.predictor_id is None:
+        return entry
+    predictor = session.predictor(job.predictor_id)
+    return entry | {
+        "predictor_id": predictor.id,
+        "predictor_index": session.predictors.index(predictor),
+        "spec": {
+            **predictor.options,
+            "target_column_type": predictor.target_type,
+        },
     }
 
 

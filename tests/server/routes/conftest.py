@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -159,3 +160,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         path = server.create(name="Small table", epochs="2", user_metadata='{"why": "test"}')
         server.train()
         yield Trained(server, path, path.rsplit("/", 1)[-1])
+
+
+@contextmanager
+def running_copy(trained: Trained, folder: Path) -> Iterator[Trained]:
+    """Serve a copy of the trained model, for tests that add to it."""
+    shutil.copytree(trained.server.settings.data_dir, folder)
+    with running(Settings(data_dir=folder, api_key=KEY)) as server:
+        yield Trained(server, trained.path, trained.session_id)

@@ -73,7 +73,7 @@ def test_processes_that_open_a_new_database_at_once_agree(tmp_path: Path) -> Non
     context = multiprocessing.get_context("spawn")
     with context.Pool(4) as pool:
         counts = pool.map(open_and_count, [tmp_path] * 8, chunksize=1)
-    assert counts == [5] * 8
+    assert counts == [len(Base.metadata.tables) + 1] * 8  # and Alembic's own
 
 
 def test_what_is_committed_survives_a_killed_process(tmp_path: Path) -> None:

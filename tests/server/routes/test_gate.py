@@ -158,6 +158,11 @@ def test_an_unknown_model_is_a_404_everywhere(shared: Server) -> None:
         "control": {"action": "pause"},
         "deletion_protection": {"protected": True},
         "encode_records": {"records": []},
+        "train_predictor": {"target_column": "a", "target_column_type": "set"},
+        "predict": {"predictor_id": "p", "query_record": {}},
+        "explain": {"predictor_id": "p", "query_record": {}},
+        "predict_table": {"predictor_id": "p", "records": []},
+        "evaluate": {"predictor_id": "p", "records": [], "labels": []},
     }
     routes = [route for route in all_routes(shared) if "/none" in route[1]]
     assert len(routes) >= 14
@@ -224,7 +229,7 @@ def test_the_openapi_page_tells_every_route_with_its_errors(shared: Server) -> N
             assert "{session_id}" not in path or "404" in told, path
             assert route.get("requestBody") is None or "422" in told, path
             for status, response in route["responses"].items():
-                if status[0] != "2":
+                if status[0] != "2" and status != "503":  # in training: the protocol's own body
                     schema = response["content"]["application/json"]["schema"]
                     assert schema == {"$ref": "#/components/schemas/ErrorBody"}, (path, method)
     assert page["components"]["securitySchemes"]
