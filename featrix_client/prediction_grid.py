@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Values = np.ndarray[Any, Any]
     Listener = Callable[[Values, Values], object]
 
-PART_CELLS = 1000
+PART_CELLS = 2000
 """Cells a request: few enough that a large grid is seen to fill, enough to cost little."""
 
 

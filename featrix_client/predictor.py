@@ -21,7 +21,7 @@ from featrix_client.transport import Transport
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH_ROWS = 5000
+BATCH_ROWS = 10_000
 """Records a request of a batch."""
 
 _BATCH_TIMEOUT_S = 300.0

@@ -142,7 +142,7 @@ def test_an_axis_that_changes_nothing_is_refused(predictor):
 
 
 def test_cells_appear_while_the_batch_runs(model, predictor, capsys):
-    grid = predictor.predict_grid(2, (50, 50))
+    grid = predictor.predict_grid(2, (100, 50))
     heard = []
 
     def listen(positions, values):
@@ -151,10 +151,10 @@ def test_cells_appear_while_the_batch_runs(model, predictor, capsys):
         heard.append((positions.shape, int(np.isfinite(grid.values).sum()), len(model.bodies)))
 
     stop = grid.on_fill(listen)
-    axes = {"age": np.linspace(0, 90, 50), "visits": range(50)}
-    assert grid.fill({}, axes, show_progress=True) == 2500
-    assert heard == [((1000, 2), 1000, 1), ((1000, 2), 2000, 2), ((500, 2), 2500, 3)]
-    assert "2500/2500" in capsys.readouterr().err
+    axes = {"age": np.linspace(0, 90, 100), "visits": range(50)}
+    assert grid.fill({}, axes, show_progress=True) == 5000
+    assert heard == [((2000, 2), 2000, 1), ((2000, 2), 4000, 2), ((1000, 2), 5000, 3)]
+    assert "5000/5000" in capsys.readouterr().err
     stop()
     stop()
     grid.fill({}, axes)
@@ -162,17 +162,17 @@ def test_cells_appear_while_the_batch_runs(model, predictor, capsys):
 
 
 def test_what_has_arrived_stays_when_a_batch_breaks(model, predictor):
-    grid = predictor.predict_grid(1, (1500,))
+    grid = predictor.predict_grid(1, (3000,))
 
     def interrupt(positions, values):
         raise KeyboardInterrupt
 
     stop = grid.on_fill(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        grid.fill({}, {"age": range(1500)})
-    assert (np.isfinite(grid.values).sum(), grid.queued) == (1000, 500)
+        grid.fill({}, {"age": range(3000)})
+    assert (np.isfinite(grid.values).sum(), grid.queued) == (2000, 1000)
     stop()
-    assert grid.process_batch() == 500
+    assert grid.process_batch() == 1000
     assert np.isfinite(grid.values).all()
 
 
