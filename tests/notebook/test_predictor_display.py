@@ -154,5 +154,24 @@ def test_a_dashboard_follows_a_predictor(model: ModelServer) -> None:
         time.sleep(0.05)
     assert feed.info.name == "followed"
     assert feed.log.column("loss").tolist() == [0.7, 0.5]
-    assert "followed, done, epoch 2" in dashboard.summary()
+    assert dashboard.summary().startswith("TrainingDashboard: followed, done, ")
+    dashboard.close()
+
+
+def test_training_further_is_no_ended_training(model: ModelServer) -> None:
+    """The first training's end lies in the past of a predictor that trains further."""
+    model.add("p1", name="further", status="running")
+    told = [("status", "done"), ("status", "running"), ("epoch", None)]
+    chunks = tuple(
+        f"id: {seq}\nevent: {kind}\ndata: "
+        f'{{"job_id": "job-p1", "status": "{word}", "epoch": {seq}, "loss": 0.5}}\n\n'.encode()
+        for seq, (kind, word) in enumerate(told, start=1)
+    )
+    model.streams = [Answer(headers=STREAM, chunks=chunks)]
+    dashboard = TrainingDashboard(model.featrix.predictor("p1", "m-1"))
+    (feed,) = dashboard._sources
+    deadline = time.monotonic() + 20
+    while not len(feed.log) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert feed.info.status == "running"
     dashboard.close()
