@@ -9,19 +9,19 @@ PORT ?= 8888
 # In a container one is often root, which Jupyter refuses unless told that this is meant.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab demo test package lint format bench clean chromium
+.PHONY: lab demo test package lint format bench clean openmp chromium
 
-lab: $(VENV)/.lab
+lab: $(VENV)/.lab openmp
 	$(BIN)/jupyter lab $(ROOT_FLAG) --port $(PORT) examples/01_quickstart.ipynb $(LAB_FLAGS)
 
-demo: $(VENV)/.lab
+demo: $(VENV)/.lab openmp
 	$(BIN)/python examples/demo.py build
 
-test: $(VENV)/.test chromium package
+test: $(VENV)/.test openmp chromium package
 	$(BIN)/python -m pytest --ignore tests/package
 
 # The wheel: built without any Node on the path, listed, installed in an empty environment.
-package: $(VENV)/.test
+package: $(VENV)/.test openmp
 	$(BIN)/python -m pytest tests/package
 
 lint: $(VENV)/.test
@@ -37,7 +37,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.bench chromium
+bench: $(VENV)/.bench openmp chromium
 	set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
 clean:
@@ -67,9 +67,16 @@ $(VENV)/.bench: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
+# Debian packages, installed only where they are absent: $(call apt,is it there?,packages)
+apt = @$(1) || { \
+  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+  $$sudo apt-get update -qq && \
+  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends $(2) >/dev/null; } || { \
+  echo "This needs: apt-get install $(2)"; exit 1; }
+
+# LightGBM's wheel leaves the OpenMP runtime to the system.
+openmp:
+	$(call apt,ldconfig -p 2>/dev/null | grep -q libgomp.so.1,libgomp1)
+
 chromium:
-	@command -v chromium >/dev/null || { \
-	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	  $$sudo apt-get update -qq && \
-	  DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; } || { \
-	  echo "The browser tests need Chromium: apt-get install chromium"; exit 1; }
+	$(call apt,command -v chromium >/dev/null,chromium fonts-dejavu-core)
