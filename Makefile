@@ -76,7 +76,7 @@ apt = @$(1) || { \
 
 # LightGBM's wheel leaves the OpenMP runtime to the system.
 openmp:
-	$(call apt,ldconfig -p 2>/dev/null | grep -q libgomp.so.1,libgomp1)
+	$(call apt,/sbin/ldconfig -p 2>/dev/null | grep -q libgomp.so.1,libgomp1)
 
 chromium:
 	$(call apt,command -v chromium >/dev/null,chromium fonts-dejavu-core)
