@@ -40,6 +40,9 @@ test("the best epoch is the run's own word, else the lowest loss", () => {
 
 test("facts in words", () => {
   assert.equal(speedText(run()), "0.5 s/epoch · 200 steps/s");
+  const compiled = new Run(info(), NAMES);
+  compiled.append([1, 0, 3, 3, 30, 100, 1000, 2, 0, 3, 3, 0.5, 100, 1001]);
+  assert.equal(speedText(compiled), "0.5 s/epoch · 200 steps/s");
   assert.equal(timeLeftText(run()), "1 min 15 s");
   assert.equal(timeLeftText(run({ seconds_left: null })), "…");
   assert.equal(timeLeftText(run({ status: "done" })), "2 s");

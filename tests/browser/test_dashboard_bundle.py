@@ -249,7 +249,7 @@ def test_a_late_view_and_a_finished_run_look_like_one_watched_live(
     widget._receive = lambda *_: None
     stored = show(widget)
     assert stored.text(".ftx-pill") == "Done"
-    assert stored.text("[data-fact=epoch]") == "40 / 40"
+    assert stored.text("[data-fact=epoch]") == "40"
 
 
 def test_a_missed_frame_is_asked_for(show: Callable[..., Host], run: ScriptedRun) -> None:

@@ -62,7 +62,7 @@ export class RunHeader {
     this.#fact("epoch", term, value);
     this.#fact("best", which, best ? `${short(best.loss)} at ${best.epoch}` : "–");
     this.#fact("speed", "Speed", speedText(run));
-    this.#fact("time", isOpen(info) ? "Time left" : "Time taken", timeLeftText(run));
+    this.#fact("time", ["queued", "running"].includes(info.status) ? "Time left" : "Time taken", timeLeftText(run));
     this.#showControls(run, asked);
     const epoch = run.all.at("epoch", run.all.length - 1);
     const share = info.total_epochs && epoch ? Math.min(1, epoch / info.total_epochs) : 0;

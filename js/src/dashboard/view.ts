@@ -191,7 +191,7 @@ export class DashboardView {
       notes.push(`${this.#main.unshown} values at or below zero are left out on the logarithmic axis.`);
     }
     if (runs.some((run) => Number.isFinite(run.sphereStart))) {
-      notes.push("After that the embedding stands and its 3D sphere is fitted: the sphere phase, with a loss of its own.");
+      notes.push("After these epochs, in the sphere phase, the embedding stands and its 3D sphere is fitted, with a loss of its own.");
     }
     return notes.join(" ");
   }

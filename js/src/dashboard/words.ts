@@ -66,14 +66,15 @@ export function standing(run: Run): Standing {
   return { term, value: of && of >= epoch ? `${epoch} / ${of}` : String(epoch) };
 }
 
-/** Seconds an epoch and steps a second, over the last few epochs. */
+/** Seconds an epoch and steps a second, over the last few epochs; the first one compiles. */
 export function speedText(run: Run): string {
   const seconds = run.all.column("duration");
   const steps = run.all.column("steps");
   let time = 0;
   let made = 0;
   let count = 0;
-  for (let i = seconds.length - 1; i >= 0 && count < 5; i--) {
+  const first = seconds.length > 1 ? 1 : 0;
+  for (let i = seconds.length - 1; i >= first && count < 5; i--) {
     const value = seconds[i] as number;
     if (!(value > 0)) continue;
     time += value;

@@ -277,18 +277,18 @@ export class Chart {
     const color = this.#color(mark.color);
     ctx.strokeStyle = ctx.fillStyle = color;
     ctx.lineWidth = px;
-    const right = x > bbox.left + bbox.width - 120 * px;
-    ctx.textAlign = right ? "right" : "left";
-    const beside = x + (right ? -6 : 6) * px;
     const y = plot.valToPos(mark.y, "y", true);
     if (!Number.isFinite(y) || y < bbox.top || y > bbox.top + bbox.height) return;
     ctx.lineWidth = 2 * px;
     ctx.beginPath();
     ctx.arc(x, y, 5 * px, 0, 2 * Math.PI);
     ctx.stroke();
+    // Where the lines end their names stand, and the word would crowd them.
+    if (x > bbox.left + bbox.width - 90 * px) return;
     const above = y > bbox.top + 26 * px;
+    ctx.textAlign = "left";
     ctx.textBaseline = above ? "bottom" : "top";
-    this.#write(ctx, mark.label, beside, y + (above ? -8 : 8) * px, px);
+    this.#write(ctx, mark.label, x + 6 * px, y + (above ? -8 : 8) * px, px);
   }
 
   /** Text with a rim in the colour of the ground, readable where lines run under it. */

@@ -4,6 +4,8 @@
 export class Growing {
   #store = new Float64Array(64);
   length = 0;
+  /** Whether there is a number among the values. */
+  filled = false;
 
   push(value: number): void {
     if (this.length === this.#store.length) {
@@ -12,6 +14,7 @@ export class Growing {
       this.#store = wider;
     }
     this.#store[this.length++] = value;
+    this.filled ||= !Number.isNaN(value);
   }
 
   at(index: number): number {
@@ -63,7 +66,7 @@ export class Rows {
 
   /** Whether a column holds at least one number. */
   filled(name: string): boolean {
-    return this.column(name).some((value) => !Number.isNaN(value));
+    return this.#columns.get(name)?.filled ?? false;
   }
 
   /** All rows as CSV text; a missing value is an empty field. */
