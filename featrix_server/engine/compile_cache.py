@@ -13,6 +13,7 @@ from . import programs, sphere
 from .batches import ENCODE_ROWS, Layout, Rows, Shape, shape_for
 from .losses import draw_views
 from .network import D_MODEL, SpaceNet
+from .predictors.network import warm as warm_predictor
 
 COMMON = tuple(
     (shape_for(1, 1, 1, targets), batch) for targets in (1, 512) for batch in (128, 256, 512)
@@ -62,6 +63,11 @@ def warm_up(stop: threading.Event) -> None:
             warm(shape, batch)
     if not stop.is_set():
         _warm_sphere()
+    for shape in dict.fromkeys(shape for shape, _ in COMMON):
+        for classes in (2, 3):
+            if stop.is_set():
+                return
+            warm_predictor(shape, classes)
 
 
 def _warm_training(shape: Shape, batch: int) -> None:

@@ -6,8 +6,8 @@ For each labelled table: an embedding space trained on the training rows (target
 ``--target-in-space``), then our predictor and the peers at their defaults on one thread: ROC-AUC
 (one against the rest, macro) or R2 on the other rows, fit seconds, expected calibration error
 beside the error that true chances would show there, interval coverage, and the time of single
-answers and batches. ``--quick``: one split, an untrained space, fast peers only. ``--few``: 100 labels, the
-other training rows unlabelled.
+answers and batches. ``--quick``: one split, a barely trained space, fast peers only. ``--few``:
+100 labels, the other training rows unlabelled.
 """
 
 from __future__ import annotations

@@ -105,8 +105,9 @@ def from_score(score: np.ndarray, n_classes: int) -> np.ndarray:
 
 
 def threads_for(n: int) -> int:
-    """Threads worth starting for ``n`` rows: on few, they wait for each other."""
-    return 1 if n < 10_000 else min(MAX_THREADS, os.cpu_count() or 1)
+    """Threads worth starting for ``n`` rows: on few they wait for one another, badly so on busy
+    machines."""
+    return 1 if n < 100_000 else min(MAX_THREADS, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)

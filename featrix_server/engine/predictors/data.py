@@ -11,6 +11,7 @@ import numpy as np
 from .features import Features, Inputs
 from .members import Folds, make_folds
 from .metrics import class_metrics, number_metrics
+from .network import FOLDS
 from .options import PredictorOptions
 from .target import Target
 
@@ -18,7 +19,6 @@ MAX_ROWS = 500_000
 FEW_LABELS = 500
 TEST_FROM = 1_000
 FOLDED_BELOW = 5_000
-FOLDS = 4
 MAX_HELD = 10_000
 
 

@@ -17,12 +17,14 @@ from .blend import Temperature, calibrate, find_weights, mix, shift_prior
 from .boosting import RANDOM_FOREST, VARIANTS, BoostedMember
 from .data import FEW_LABELS, LabelledData
 from .deciding import Intervals, Threshold, find_threshold
-from .linear import LinearMember
+from .linear import STRENGTHS, LinearMember
 from .members import Member, Trial, mean_loss
 from .options import PredictorOptions
 
 MUCH_WORK = 200_000
 """Rows times classes above which two boosted variants must do."""
+FEW_STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0)
+"""Penalties tried on few labels, where they matter more and cost nothing."""
 SEEDED_BELOW = 5_000
 SEEDS = 3
 PRIOR = {"network": 0.4, "linear": 0.05, "linear-embedding": 0.05}
@@ -45,8 +47,8 @@ def choose_members(data: LabelledData) -> tuple[list[Member], dict[str, str]]:
         reasons["members"] = f"averaged simple heads: {len(data)} labels are under {FEW_LABELS}"
         form = "columns+embedding" if embedding else "columns"
         members = [
-            LinearMember("linear-raw", "raw"),
-            LinearMember("linear", "codes"),
+            LinearMember("linear-raw", "raw", FEW_STRENGTHS),
+            LinearMember("linear", "codes", FEW_STRENGTHS),
             BoostedMember("trees", form, RANDOM_FOREST, categorical),
         ]
     else:
@@ -60,7 +62,8 @@ def choose_members(data: LabelledData) -> tuple[list[Member], dict[str, str]]:
         ]
         members.append(LinearMember("linear", "codes"))
     if embedding:
-        members.append(LinearMember("linear-embedding", "embedding"))
+        strengths = FEW_STRENGTHS if data.few else STRENGTHS
+        members.append(LinearMember("linear-embedding", "embedding", strengths))
     return members, reasons
 
 

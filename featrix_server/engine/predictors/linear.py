@@ -10,11 +10,11 @@ from scipy.optimize import minimize
 
 from .members import Folds, Trial, log_softmax, mean_loss
 
-STRENGTHS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+STRENGTHS = (10.0, 100.0, 1_000.0)
 """Penalties tried: half this times the squared weights beside the summed loss."""
 MAX_ROWS = 12_000
 """Rows fitted at most; more moved a linear member's scores by less than their noise."""
-MAX_ITERATIONS = 100
+MAX_ITERATIONS = 60
 
 
 @dataclass(frozen=True)
@@ -50,21 +50,26 @@ class LinearMember:
     ----------
     name, form
         Of the member, and of the inputs it takes.
+    strengths
+        Penalties to be tried.
     """
 
     name: str
     form: str
+    strengths: tuple[float, ...] = STRENGTHS
 
     def evaluate(
         self, x: np.ndarray, y: np.ndarray, folds: Folds, n_classes: int, seed: int
     ) -> Trial:
         """Fit each fold at each strength; keep the strength with the lowest mean loss."""
-        paths = [self._path(x[train], y[train], STRENGTHS, n_classes, seed) for train, _ in folds]
-        losses = np.zeros(len(STRENGTHS))
+        paths = [
+            self._path(x[train], y[train], self.strengths, n_classes, seed) for train, _ in folds
+        ]
+        losses = np.zeros(len(self.strengths))
         for path, (_, valid) in zip(paths, folds, strict=True):
             losses += [mean_loss(model.answer(x[valid]), y[valid], n_classes) for model in path]
         best = int(np.argmin(losses))
-        return Trial([path[best] for path in paths], {"strength": STRENGTHS[best]})
+        return Trial([path[best] for path in paths], {"strength": self.strengths[best]})
 
     def refit(
         self, x: np.ndarray, y: np.ndarray, setting: dict[str, Any], n_classes: int, seed: int
@@ -81,7 +86,7 @@ class LinearMember:
             x, y = x[chosen], y[chosen]
         mean, std = x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64)
         scale = np.where(std > 1e-6, 1 / np.maximum(std, 1e-6), 0.0)
-        z = (x - mean) * scale
+        z = ((x - mean) * scale).astype(np.float32)
         fit = _ridge if n_classes == 0 else _logistic
         models = []
         for weight, bias in fit(z, y, strengths, n_classes):
@@ -91,6 +96,7 @@ class LinearMember:
 
 
 def _ridge(z: np.ndarray, y: np.ndarray, strengths: tuple[float, ...], _: int) -> list[Any]:
+    z = z.astype(np.float64)
     gram, moment, centre = z.T @ z, z.T @ (y - y.mean()), np.array([y.mean()])
     return [
         (np.linalg.solve(gram + strength * np.eye(len(gram)), moment)[:, None], centre)
@@ -102,7 +108,7 @@ def _logistic(
     z: np.ndarray, y: np.ndarray, strengths: tuple[float, ...], n_classes: int
 ) -> list[Any]:
     """Multinomial logistic regression by L-BFGS, the strongest penalty first as a start."""
-    hot = np.eye(n_classes)[y.astype(np.int64)]
+    hot = np.eye(n_classes, dtype=np.float32)[y.astype(np.int64)]
     n_features = z.shape[1]
     start = np.zeros((n_features + 1, n_classes))
     start[-1] = np.log(hot.mean(0) + 1e-3)
@@ -110,12 +116,12 @@ def _logistic(
     for strength in sorted(strengths, reverse=True):
 
         def objective(flat: np.ndarray, strength: float = strength) -> tuple[float, np.ndarray]:
-            both = flat.reshape(n_features + 1, n_classes)
+            both = flat.reshape(n_features + 1, n_classes).astype(np.float32)
             log_chance = log_softmax(z @ both[:-1] + both[-1])
             error = np.exp(log_chance) - hot
             gradient = np.concatenate([z.T @ error + strength * both[:-1], error.sum(0)[None]])
             loss = -(hot * log_chance).sum() + 0.5 * strength * np.square(both[:-1]).sum()
-            return loss / len(z), gradient.ravel() / len(z)
+            return float(loss) / len(z), gradient.ravel().astype(np.float64) / len(z)
 
         result = minimize(
             objective, start.ravel(), jac=True, method="L-BFGS-B",

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from ..batches import MAX_BINS, Shape
+from ..batches import ENCODE_ROWS, MAX_BINS, Layout, Rows, Shape
 from ..columns import DENSE_WIDTH
 from ..network import CLIP, TOKEN_WIDTH, Array, Batch, Constants, normal, quantile_code
 from ..programs import CHUNK, fresh_state, optimiser
@@ -26,6 +26,8 @@ MEMBERS = 8
 WIDTH = 256
 BATCH = 256
 DROPOUT = 0.1
+FOLDS = 4
+"""Networks of small tables, one a fold; large ones have one."""
 _OUTPUTS = (2, 8, 32, 128, 512, 1024)
 
 
@@ -212,3 +214,20 @@ def fresh(
 def stack(nets: list[PredictorNet]) -> PredictorNet:
     """Several networks as one tree with a leading axis."""
     return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *nets)
+
+
+def warm(shape: Shape, n_classes: int) -> None:
+    """Compile the programs of a shape by running them on nothing, for zero steps."""
+    start = np.zeros(output_width(n_classes), np.float32)
+    constants = Layout((), shape).constants()
+    net, state = fresh(0, 0, shape, shape.columns, start)
+    real, numeric = start == 0, np.bool_(False)
+    for folds in (1, FOLDS):
+        for n in ENCODE_ROWS:
+            rows = Rows.empty(shape, n).arrays()
+            answer_rows(stack([net] * folds), constants, rows, real, numeric)
+    train_chunk(
+        net, state, constants, Rows.empty(shape, CHUNK, BATCH).arrays(),
+        np.zeros((CHUNK, BATCH), np.float32), draw_kept(np.random.default_rng(0)),
+        np.zeros(CHUNK, np.float32), np.int32(0), real, numeric,
+    )  # fmt: skip
