@@ -296,7 +296,7 @@ def _queue(database: Session, predictor: PredictorRow) -> tuple[PredictorRow, Jo
 
 
 def _child_of(parent: SessionRow, body: TrainWithLabels) -> SessionRow:
-    name = body.name or f"{parent.name or parent.id} {body.target_column}"
+    name = body.name or " ".join(filter(None, (parent.name, body.target_column)))
     copied = ("compute_cluster", "session_type", "dimensions", "epochs", "final_loss", "columns")
     moment = now()
     return SessionRow(

@@ -30,8 +30,8 @@ class Context:
     events: EventHub
 
 
-def get_context(request: Request) -> Context:
-    """Return the server's parts."""
+async def get_context(request: Request) -> Context:
+    """Return the server's parts."""  # async: a plain function would cost a change of thread
     context: Context = request.app.state.context
     return context
 
