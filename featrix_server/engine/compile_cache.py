@@ -27,7 +27,7 @@ def enable_compile_cache(folder: Path) -> None:
     jax writes entries in place and never replaces one, so what a process left half-written when
     it was killed is removed here: otherwise its program would be compiled anew each time.
     """
-    if jax.config.jax_compilation_cache_dir == str(folder):
+    if jax.config.values["jax_compilation_cache_dir"] == str(folder):
         return
     folder.mkdir(parents=True, exist_ok=True)
     for entry in folder.glob("*-cache"):

@@ -346,11 +346,9 @@ class Trainer:
         """
         space = max(0, self.progress.space_epochs - self.progress.epoch)
         sphere = self._total - self.progress.epoch - space
-        left = (
-            self._epoch_pace.seconds(space),
-            self._head_pace.seconds(sphere * self.plan.sphere_steps),
-        )
-        return None if None in left else sum(left)
+        embedding = self._epoch_pace.seconds(space)
+        head = self._head_pace.seconds(sphere * self.plan.sphere_steps)
+        return None if embedding is None or head is None else embedding + head
 
     def _save_weights(self, path: Path, epoch: int) -> None:
         save_tree(path, {"net": self.net, "head": self.head}, {"epoch": epoch})
