@@ -318,6 +318,7 @@ def open_notebook(
         page.on("pageerror", lambda error: notebook.complaints.append(str(error)))
         opened.append(notebook)
         notebook.open()
+        notebook.theme("Light")  # JupyterLab remembers what an earlier test chose
         return notebook
 
     yield open_
