@@ -58,7 +58,7 @@ def test_calibration_never_hurts(n, sharpness):
 
 def test_weights_follow_the_rows_when_there_are_many_and_the_prior_when_few():
     prior = {"good": 0.5, "bad": 0.5}
-    for n, low, high in ((30, 0.4, 0.8), (20_000, 0.9, 1.0)):
+    for n, low, high in ((10, 0.4, 0.8), (20_000, 0.9, 1.0)):
         _, positive, told = draw(n)
         noise = np.random.default_rng(2).normal(size=(n, 2))
         answers = {"good": told, "bad": log_softmax(noise)}

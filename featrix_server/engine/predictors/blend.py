@@ -15,7 +15,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from .members import log_softmax, mean_loss
 
-PRIOR_STRENGTH = 10.0
+PRIOR_STRENGTH = 3.0
 """How many nats of validation loss it takes to leave the prior weights by one nat of divergence."""
 LEAST_WEIGHT = 0.04
 """Members below are left out: they cost time and change nothing."""

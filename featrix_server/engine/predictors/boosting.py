@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -138,8 +139,8 @@ class BoostedMember:
         """Fit on each fold's training rows, stopping where its other rows gain no more."""
         boosters, rounds = [], []
         for train, valid in folds:
-            data = self._data(x[train], y[train])
-            held = data.create_valid(x[valid], y[valid])
+            data = self._data(x[train], y[train], n_classes, seed)
+            held = data.create_valid(x[valid], y[valid], params=data.params)
             stop = lgb.early_stopping(PATIENCE, verbose=False)
             forest = self.parameters.get("boosting") == "rf"
             boosters.append(
@@ -151,23 +152,25 @@ class BoostedMember:
             )  # fmt: skip
             rounds.append(boosters[-1].best_iteration or FOREST_ROUNDS)
         models = [FittedTrees(self.form, [one], n_classes) for one in boosters]
-        return Trial(models, {"rounds": max(1, round(float(np.mean(rounds))))})
+        # All rows bear somewhat longer training than a fold's.
+        more = math.sqrt(len(x) / np.mean([len(train) for train, _ in folds]))
+        return Trial(models, {"rounds": max(1, round(more * float(np.mean(rounds))))})
 
     def refit(
         self, x: np.ndarray, y: np.ndarray, setting: dict[str, Any], n_classes: int, seed: int
     ) -> FittedTrees:
         """Fit on all rows for the number of rounds found."""
-        data = self._data(x, y)
+        data = self._data(x, y, n_classes, seed)
         boosters = [
             lgb.train(self._parameters(len(x), n_classes, seed + i), data, setting["rounds"])
             for i in range(self.seeds)
         ]
         return FittedTrees(self.form, boosters, n_classes)
 
-    def _data(self, x: np.ndarray, y: np.ndarray) -> lgb.Dataset:
+    def _data(self, x: np.ndarray, y: np.ndarray, n_classes: int, seed: int) -> lgb.Dataset:
         return lgb.Dataset(
             x, y, categorical_feature=list(self.categorical), free_raw_data=False,
-            params={"verbosity": -1, "min_data_in_bin": 3},
+            params=self._parameters(len(x), n_classes, seed),
         )  # fmt: skip
 
     def _parameters(self, n: int, n_classes: int, seed: int) -> dict[str, Any]:

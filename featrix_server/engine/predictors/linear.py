@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from .members import Folds, Trial, log_softmax, mean_loss
 
@@ -88,8 +89,10 @@ class LinearMember:
         scale = np.where(std > 1e-6, 1 / np.maximum(std, 1e-6), 0.0)
         z = ((x - mean) * scale).astype(np.float32)
         fit = _ridge if n_classes == 0 else _logistic
+        with threadpool_limits(1, "blas"):  # matrices too thin to share; threads would only wait
+            found = fit(z, y, strengths, n_classes)
         models = []
-        for weight, bias in fit(z, y, strengths, n_classes):
+        for weight, bias in found:
             weight = weight * scale[:, None]
             models.append(FittedLinear(self.form, weight, bias - mean @ weight, n_classes == 0))
         return models
