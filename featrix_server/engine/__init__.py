@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from .frames import FrameStore
     from .model import EmbeddingModel
     from .plan import TrainOptions
-    from .predictors.model import Prediction, PredictorModel
+    from .predictors.model import PredictorModel
     from .predictors.options import PredictorError, PredictorOptions
+    from .predictors.prediction import Prediction
     from .predictors.report import PredictorReport
     from .predictors.target import TargetSummary, check_target
     from .predictors.training import PredictorResult, fit_predictor, train_more
@@ -68,8 +69,9 @@ _MODULES = {
     "frames": ("FrameStore",),
     "model": ("EmbeddingModel",),
     "plan": ("TrainOptions",),
-    "predictors.model": ("Prediction", "PredictorModel"),
+    "predictors.model": ("PredictorModel",),
     "predictors.options": ("PredictorError", "PredictorOptions"),
+    "predictors.prediction": ("Prediction",),
     "predictors.report": ("PredictorReport",),
     "predictors.target": ("TargetSummary", "check_target"),
     "predictors.training": ("PredictorResult", "fit_predictor", "train_more"),

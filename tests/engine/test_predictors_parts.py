@@ -67,6 +67,20 @@ def test_weights_follow_the_rows_when_there_are_many_and_the_prior_when_few():
         assert low <= weights["good"] <= high
 
 
+def test_a_strange_row_cannot_pull_a_smooth_member_far_from_the_trees():
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=(1_000, 1))
+    answers = {name: truth + rng.normal(size=truth.shape) / 10 for name in ("tree", "network")}
+    leash = blend.Leash.fit(answers, ["tree"])
+    assert 0.2 < leash.limits["network"] < 0.4
+    held = leash.hold(answers)
+    free = np.isclose(held["network"], answers["network"])
+    assert free.mean() == pytest.approx(0.95, abs=0.01)
+    strange = leash.hold({"tree": np.array([[2.0]]), "network": np.array([[90.0]])})
+    assert strange["network"] == 2 + leash.limits["network"]
+    assert blend.Leash().hold(answers) == answers
+
+
 def test_prior_shift_is_bayes():
     _, _, told = draw(50)
     ratio = np.log([0.5, 0.5]) - np.log([0.8, 0.2])

@@ -7,7 +7,7 @@ numbers by weighted mean.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from .members import log_softmax, mean_loss
 
 PRIOR_STRENGTH = 3.0
 """How many nats of validation loss it takes to leave the prior weights by one nat of divergence."""
+LEASH_SHARE = 0.95
 LEAST_WEIGHT = 0.04
 """Members below are left out: they cost time and change nothing."""
 
@@ -28,6 +29,49 @@ def mix(answers: Iterable[np.ndarray], weights: Iterable[float], n_classes: int)
     """One answer of several members' (n, outputs)."""
     total = sum(weight * answer for weight, answer in zip(weights, answers, strict=True))
     return np.asarray(total) if n_classes == 0 else log_softmax(np.asarray(total))
+
+
+@dataclass(frozen=True)
+class Leash:
+    """How far smooth members may stray from the trees when numbers are predicted.
+
+    Trees cannot answer beyond what they have seen; networks and linear members extrapolate, and one
+    strange row can then outweigh all others. They are believed as far as they and the trees
+    disagreed on 95 % of validation rows.
+
+    Attributes
+    ----------
+    anchors
+        The trees, whose mean answer holds the others.
+    limits
+        Furthest distance of each other member, in standard deviations of the target.
+    """
+
+    anchors: list[str] = field(default_factory=list)
+    limits: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def fit(cls, answers: Mapping[str, np.ndarray], anchors: list[str]) -> Leash:
+        """Fit on validation answers (n, 1) of all members."""
+        middle = np.mean([answers[name] for name in anchors], axis=0)
+        limits = {
+            name: float(np.quantile(np.abs(answer - middle), LEASH_SHARE))
+            for name, answer in answers.items()
+            if name not in anchors
+        }
+        return cls(anchors, limits)
+
+    def hold(self, answers: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The answers, no limited one further from the anchors' mean than its limit."""
+        if not self.anchors:
+            return dict(answers)
+        middle = np.mean([answers[name] for name in self.anchors], axis=0)
+        return {
+            name: middle + np.clip(answer - middle, -self.limits[name], self.limits[name])
+            if name in self.limits
+            else answer
+            for name, answer in answers.items()
+        }
 
 
 def find_weights(

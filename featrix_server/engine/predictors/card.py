@@ -268,6 +268,8 @@ def _decisions(
             "to the class shares given" if options.class_imbalance else "none: no shares were given"
         )
     else:
+        limits = {name: round(far, 3) for name, far in variant.leash.limits.items()}
+        found["leash"] = f"members kept this near the trees, in standard deviations: {limits}"
         found["intervals"] = (
             "90 % split-conformal on validation rows, wider where errors are larger"
         )

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..checkpoint import CheckpointError
 from ..files import write_atomically
-from .blend import Temperature, calibrate, find_weights, mix, shift_prior
+from .blend import Leash, Temperature, calibrate, find_weights, mix, shift_prior
 from .boosting import RANDOM_FOREST, VARIANTS, BoostedMember
 from .data import FEW_LABELS, LabelledData
 from .deciding import Intervals, Threshold, find_threshold
@@ -30,6 +30,9 @@ SEEDS = 3
 PRIOR = {"network": 0.35, "linear": 0.05, "linear-embedding": 0.05}
 BOOSTED_PRIOR = 0.6
 """Weights before any validation row is seen; the boosted members share theirs."""
+
+
+TREES = (*VARIANTS, "trees")
 
 
 def choose_members(data: LabelledData) -> tuple[list[Member], dict[str, str]]:
@@ -140,7 +143,7 @@ class Variant:
         Of the network; 0 without one.
     weights
         Of the members.
-    temperature, threshold, intervals
+    leash, temperature, threshold, intervals
         As far as they apply.
     metrics, calibration, test_metrics
         On validation and test rows.
@@ -148,12 +151,23 @@ class Variant:
 
     epoch: int
     weights: dict[str, float]
+    leash: Leash
     temperature: Temperature
     threshold: Threshold | None
     intervals: Intervals | None
     metrics: dict[str, Any]
     calibration: dict[str, Any]
     test_metrics: dict[str, Any]
+
+    @property
+    def members(self) -> list[str]:
+        """Those that must answer."""
+        return list(dict.fromkeys([*self.weights, *self.leash.anchors]))
+
+    def mix(self, answers: Mapping[str, np.ndarray], n_classes: int) -> np.ndarray:
+        """One answer (n, outputs) of all members', before calibration."""
+        held = self.leash.hold({name: answers[name] for name in self.members})
+        return mix([held[name] for name in self.weights], self.weights.values(), n_classes)
 
 
 def log_ratio(data: LabelledData, options: PredictorOptions) -> np.ndarray | None:
@@ -177,11 +191,15 @@ def decide(
     division, n_classes = data.division, data.n_classes
     y = data.y[division.valid]
     answers = {name: one.valid for name, one in outcomes.items()}
+    leash = Leash()
+    if n_classes == 0:
+        leash = Leash.fit(answers, [name for name in answers if name in TREES])
+    held = leash.hold(answers)
     if data.few:
-        weights = {name: 1 / len(answers) for name in answers}
+        weights = {name: 1 / len(held) for name in held}
     else:
-        weights = find_weights(answers, prior_weights(list(answers)), y, n_classes)
-    raw = _mixed(outcomes, weights, n_classes, "valid")
+        weights = find_weights(held, prior_weights(list(held)), y, n_classes)
+    raw = mix([held[name] for name in weights], weights.values(), n_classes)
     temperature, threshold, intervals = Temperature(), None, None
     ratio = log_ratio(data, options)
     if n_classes:
@@ -195,22 +213,17 @@ def decide(
     metrics, calibration = evaluate(data, division.valid, raw, temperature, final, threshold)
     test_metrics: dict[str, Any] = {}
     if len(division.test):
-        raw = _mixed(outcomes, weights, n_classes, "test")
+        held = leash.hold({name: one.test for name, one in outcomes.items()})
+        raw = mix([held[name] for name in weights], weights.values(), n_classes)
         final = shift_prior(temperature.apply(raw), ratio)
         test_metrics, judged = evaluate(
             data, division.test, raw, temperature, final, threshold, intervals
         )
         test_metrics |= {"rows": len(division.test), **judged.get("after", {})}
     return Variant(
-        epoch, weights, temperature, threshold, intervals, metrics, calibration, test_metrics
-    )
-
-
-def _mixed(
-    outcomes: Mapping[str, Outcome], weights: Mapping[str, float], n_classes: int, part: str
-) -> np.ndarray:
-    answers = [getattr(outcomes[name], part) for name in weights]
-    return mix(answers, list(weights.values()), n_classes)
+        epoch, weights, leash, temperature, threshold, intervals, metrics, calibration,
+        test_metrics,
+    )  # fmt: skip
 
 
 def equal_loss(outcomes: Mapping[str, Outcome], data: LabelledData) -> tuple[float, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from ..table import Table
 from . import storage
-from .blend import mix, shift_prior
+from .blend import shift_prior
 from .deciding import COVERAGE, binary_confidence, class_confidence
 from .ensemble import Variant
 from .evaluation import decide_classes
@@ -19,74 +18,10 @@ from .features import Features, Inputs
 from .guardrails import warn_rows
 from .network_training import answer
 from .options import PredictorError
+from .prediction import Answers, Prediction
 
 PREFERENCES = ("roc_auc", "pr_auc")
 BATCH_ROWS = 65_536
-
-
-@dataclass
-class Prediction:
-    """The answer for one row.
-
-    Attributes
-    ----------
-    prediction
-        The class in its column's own type, or the number; None if the row failed.
-    predicted_class
-        The class as text; of numbers, the number as text.
-    probabilities
-        Class as text to calibrated, prior-corrected probability; empty for numbers.
-    probability, confidence
-        Of the predicted class; 0 (at the boundary) to 1.
-    threshold, pos_label
-        Of binary predictors: positive if P(pos_label) >= threshold.
-    guardrails
-        Column to what is unusual about its value.
-    ignored_query_columns, available_query_columns
-        Sent but not used; known to the predictor.
-    interval_low, interval_high, coverage_level, sigma
-        Of numbers: interval with this coverage, expected absolute error.
-    error
-        Why there is no prediction.
-    """
-
-    prediction: Any = None
-    predicted_class: str | None = None
-    probabilities: dict[str, float] = field(default_factory=dict)
-    probability: float | None = None
-    confidence: float | None = None
-    threshold: float | None = None
-    pos_label: str | None = None
-    guardrails: dict[str, str] = field(default_factory=dict)
-    ignored_query_columns: list[str] = field(default_factory=list)
-    available_query_columns: Sequence[str] = ()
-    interval_low: float | None = None
-    interval_high: float | None = None
-    sigma: float | None = None
-    coverage_level: float | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The answers for ``n`` rows as arrays; which are set depends on the kind of target.
-
-    Attributes
-    ----------
-    probabilities : (n, classes), predicted : int (n,)
-        Of classes.
-    numbers, low, high, sigma : (n,)
-        Of numbers.
-    confidence : (n,)
-    """
-
-    confidence: np.ndarray
-    probabilities: np.ndarray | None = None
-    predicted: np.ndarray | None = None
-    numbers: np.ndarray | None = None
-    low: np.ndarray | None = None
-    high: np.ndarray | None = None
-    sigma: np.ndarray | None = None
 
 
 class PredictorModel:
@@ -158,16 +93,16 @@ class PredictorModel:
     def log_answers(self, inputs: Inputs, variant: Variant) -> np.ndarray:
         """Final log-probabilities (n, classes), or standardised numbers (n, 1)."""
         n_classes = len(self.classes)
-        answers = [
-            answer(
-                self._stored.networks[variant.epoch], self._features.constants, inputs.rows,
-                n_classes,
+        stored = self._stored
+        answers = {
+            name: answer(
+                stored.networks[variant.epoch], self._features.constants, inputs.rows, n_classes
             )
             if name == "network"
-            else self._stored.members[name].answer(inputs.form(self._stored.members[name].form))
-            for name in variant.weights
-        ]  # fmt: skip
-        mixed = mix(answers, list(variant.weights.values()), n_classes)
+            else stored.members[name].answer(inputs.form(stored.members[name].form))
+            for name in variant.members
+        }
+        mixed = variant.mix(answers, n_classes)
         if not n_classes:
             return mixed
         return shift_prior(variant.temperature.apply(mixed), self._log_ratio)

@@ -17,7 +17,7 @@ import numpy as np
 from ..checkpoint import CheckpointError, load_tree, save_tree
 from ..files import write_atomically, write_json
 from . import network
-from .blend import Temperature
+from .blend import Leash, Temperature
 from .boosting import FittedTrees
 from .data import LabelledData
 from .deciding import Intervals, Threshold
@@ -199,6 +199,7 @@ def _variant(facts: dict[str, Any]) -> Variant:
     return Variant(
         **{
             **facts,
+            "leash": Leash(**facts["leash"]),
             "temperature": Temperature(**facts["temperature"]),
             "threshold": Threshold(**facts["threshold"]) if facts["threshold"] else None,
             "intervals": Intervals(**facts["intervals"]) if facts["intervals"] else None,

@@ -246,7 +246,7 @@ class _Job:
 
     def _refit(self, variants: dict[str, Variant], outcomes: dict[str, Outcome]) -> dict[str, Any]:
         """Members with a weight, fitted on all labelled rows."""
-        wanted = {name for variant in variants.values() for name in variant.weights}
+        wanted = {name for variant in variants.values() for name in variant.members}
         return {
             member.name: member.refit(
                 self.data.inputs.form(member.form), self.data.y,
