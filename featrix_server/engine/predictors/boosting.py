@@ -16,6 +16,8 @@ from .members import Folds, Trial, log_softmax
 MAX_ROUNDS = 1_500
 PATIENCE = 40
 MAX_THREADS = 8
+MUCH_TRAINING, MANY_ROWS = 100_000, 8_192
+"""Rows to fit, and rows to answer, from which several threads are worth starting."""
 
 _SHARED = {
     "learning_rate": 0.05,
@@ -74,7 +76,7 @@ class FittedTrees:
         """Log-probabilities (n, classes), or standardised numbers (n, 1)."""
         if not len(x):
             return np.zeros((0, max(self.n_classes, 1)))
-        threads = threads_for(len(x))
+        threads = 1 if len(x) < MANY_ROWS else threads_for(MUCH_TRAINING)
         scores = [
             scale * np.asarray(one.predict(x, raw_score=True, num_threads=threads))
             for one, scale in zip(self.boosters, self._scales, strict=True)
@@ -108,7 +110,7 @@ def from_score(score: np.ndarray, n_classes: int) -> np.ndarray:
 def threads_for(n: int) -> int:
     """Threads worth starting for ``n`` rows: on few they wait for one another, badly so on busy
     machines."""
-    return 1 if n < 100_000 else min(MAX_THREADS, os.cpu_count() or 1)
+    return 1 if n < MUCH_TRAINING else min(MAX_THREADS, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
