@@ -39,7 +39,9 @@ def test_reports_tell_the_story(churn):
     for report in reports:
         assert type(report).from_dict(json.loads(json.dumps(report.to_dict()))) == report
         assert report.validation_loss > 0
-        assert report.learning_rate > 0
+        # Only the network has steps, and so a rate.
+        assert (report.loss is None) == (report.learning_rate is None)
+        assert (report.learning_rate is None) == (report.phase == "ensemble")
         assert 0.5 < report.roc_auc < 1
         assert report.r2 is None
     assert reports[-1].seconds_left == 0

@@ -20,24 +20,25 @@ class PredictorReport:
         Who was trained.
     loss, validation_loss
         Log-loss, or mean squared error of the standardised target: of the training rows as they
-        were met (ensemble: 0), and of rows the member has not seen (ensemble: of all members
-        so far, equally weighted).
+        were met (None in the ensemble phase), and of rows the member has not seen (ensemble: of
+        all members so far, equally weighted).
     roc_auc, pr_auc, accuracy, f1
         Of classes, on validation rows, the likeliest class being predicted.
     r2, rmse, mae
         Of numbers, on validation rows, in the target's units.
     learning_rate, gradient_norm, duration, steps, time_now, best_epoch, seconds_left
-        As in :class:`~..report.EpochReport`.
+        As in :class:`~..report.EpochReport`; in the ensemble phase there is neither a rate nor
+        a gradient.
     """
 
     epoch: int
     total_epochs: int
     phase: Literal["network", "ensemble"]
     member: str
-    loss: float
+    loss: float | None
     validation_loss: float
-    learning_rate: float
-    gradient_norm: float
+    learning_rate: float | None
+    gradient_norm: float | None
     duration: float
     steps: int
     time_now: float

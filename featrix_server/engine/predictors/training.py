@@ -208,10 +208,10 @@ class _Job:
             total_epochs=before + len(self.members),
             phase="ensemble",
             member=member.name,
-            loss=0.0,
+            loss=None,
             validation_loss=loss,
-            learning_rate=1e-9,  # charts of rates have a logarithmic axis
-            gradient_norm=0.0,
+            learning_rate=None,
+            gradient_norm=None,
             duration=seconds,
             steps=0,
             time_now=time.time(),
