@@ -52,7 +52,7 @@ def build_card(
         Of the canonical table.
     """
     plan, progress = trainer.plan, trainer.progress
-    features = [_feature(encoder) for encoder in trainer.layout.encoders]
+    features = [feature_facts(encoder) for encoder in trainer.layout.encoders]
     statistics = _column_statistics(trainer)
     warnings = _warnings(schema, trainer)
     training = _training(trainer)
@@ -159,11 +159,13 @@ def _identification(info: dict[str, Any], stopped: bool) -> dict[str, Any]:
     }
 
 
-def _feature(encoder: Any) -> dict[str, Any]:
+def feature_facts(encoder: Any) -> dict[str, Any]:
+    """What a card says about one column."""
     facts = encoder.describe()
     return {
         "name": encoder.name,
         "type": encoder.type,
+        "detected_type": encoder.type,
         "encoder_type": encoder.kind,
         "encoding_strategy": facts.get("encoding_strategy", ""),
         "unique_values": facts.get("unique_values", 0),

@@ -11,7 +11,7 @@ import lightgbm
 import numpy as np
 
 from ..artefacts import data_hash
-from ..card import json_safe
+from ..card import feature_facts, json_safe
 from ..network import D_MODEL
 from ..programs import CLIP_NORM, WEIGHT_DECAY
 from .blend import summary
@@ -59,7 +59,7 @@ def build_card(
     ]
     configuration = _configuration(variant, history, options)
     training = _training(data, variant, history)
-    features = [_feature(encoder) for encoder in data.features.layout.encoders]
+    features = [feature_facts(encoder) for encoder in data.features.layout.encoders]
     rows = {
         "train_rows": len(data) - len(data.division.valid) - len(data.division.test)
         if len(data.division.folds) == 1
@@ -156,20 +156,6 @@ def _identification(
         "framework": "JAX and LightGBM",
         "num_classes": data.n_classes,
         "class_labels": list(data.classes),
-    }
-
-
-def _feature(encoder: Any) -> dict[str, Any]:
-    facts = encoder.describe()
-    return {
-        "name": encoder.name,
-        "type": encoder.type,
-        "detected_type": encoder.type,
-        "encoder_type": encoder.kind,
-        "encoding_strategy": facts.get("encoding_strategy", ""),
-        "unique_values": facts.get("unique_values", 0),
-        "sample_values": facts.get("sample_values", []),
-        "statistics": facts.get("statistics", {}),
     }
 
 

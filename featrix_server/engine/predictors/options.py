@@ -6,31 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..errors import CallerError
 
-class PredictorError(ValueError):
-    """A predictor cannot be made as asked; says why, where, and what to do about it.
 
-    Attributes
-    ----------
-    code : str
-        Short stable word for the kind of fault, such as ``"unknown_target"``.
-    hint : str or None
-        What to do.
-    field : str or None
-        The argument at fault.
-    """
-
-    def __init__(
-        self, message: str, *, code: str, hint: str | None = None, field: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.hint = hint
-        self.field = field
-
-    def __str__(self) -> str:
-        message = str(self.args[0]).rstrip(".")
-        return f"{message}. {self.hint}." if self.hint else f"{message}."
+class PredictorError(CallerError):
+    """A predictor cannot be made as asked."""
 
 
 @dataclass(frozen=True)

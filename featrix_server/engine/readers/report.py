@@ -5,34 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from ..errors import CallerError
+
 KEPT_BAD_LINES = 100
 """Bad lines kept with their text; `ReadReport.bad_line_count` counts all."""
 
 
-class TableError(ValueError):
-    """The caller's data cannot be used; says why, where, and what to do about it.
-
-    Attributes
-    ----------
-    code : str
-        Short stable word for the kind of fault, such as ``"empty"``.
-    hint : str or None
-        What to do.
-    field : str or None
-        The column or argument at fault.
-    """
-
-    def __init__(
-        self, message: str, *, code: str, hint: str | None = None, field: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.hint = hint
-        self.field = field
-
-    def __str__(self) -> str:
-        message = str(self.args[0]).rstrip(".")
-        return f"{message}. {self.hint}." if self.hint else f"{message}."
+class TableError(CallerError):
+    """The caller's table cannot be used."""
 
 
 @dataclass(frozen=True)
