@@ -211,7 +211,7 @@ def test_plans_follow_the_size_of_the_table():
     small, long = make_plan(300, TrainOptions()), make_plan(32_561, TrainOptions())
     assert (small.batch, small.steps) == (128, 1)
     assert small.epochs <= 250
-    assert (long.batch, long.steps, long.epochs) == (512, 50, 40)
+    assert (long.batch, long.steps, long.epochs) == (512, 50, 20)
     assert make_plan(300, TrainOptions(epochs=7)).epochs == 7
     assert make_plan(200_001, TrainOptions()).foundation
     assert not make_plan(200_001, TrainOptions(foundation_mode=False)).foundation
