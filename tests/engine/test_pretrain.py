@@ -215,7 +215,7 @@ def test_plans_follow_the_size_of_the_table():
     assert make_plan(300, TrainOptions(epochs=7)).epochs == 7
     assert make_plan(200_001, TrainOptions()).foundation
     assert not make_plan(200_001, TrainOptions(foundation_mode=False)).foundation
-    assert "2000 steps" in long.reasons["epochs"]
+    assert "1000 steps" in long.reasons["epochs"]
     for plan in (small, long, make_plan(20, TrainOptions())):
         train, validation = plan.split()
         assert len(np.intersect1d(train, validation)) == 0
