@@ -1,0 +1,40 @@
+"""The metadata database: one module a family of tables, and the open database itself."""
+
+from featrix_server.db.base import Base, now
+from featrix_server.db.database import (
+    LOCK_WAIT_S,
+    Database,
+    DatabaseVersionError,
+    is_disk_full,
+    open_database,
+)
+from featrix_server.db.training import (
+    OPEN_STATUSES,
+    EventRow,
+    JobRow,
+    MetricRow,
+    PredictorRow,
+    Request,
+    SessionRow,
+    Status,
+    add_event,
+)
+
+__all__ = [
+    "LOCK_WAIT_S",
+    "OPEN_STATUSES",
+    "Base",
+    "Database",
+    "DatabaseVersionError",
+    "EventRow",
+    "JobRow",
+    "MetricRow",
+    "PredictorRow",
+    "Request",
+    "SessionRow",
+    "Status",
+    "add_event",
+    "is_disk_full",
+    "now",
+    "open_database",
+]
