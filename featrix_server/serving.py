@@ -124,7 +124,9 @@ def _only_server(data_dir: Path) -> Iterator[None]:
 @contextmanager
 def _listen(settings: Settings) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as listener:
+    # asyncio sets TCP_NODELAY only on sockets that name their protocol; without it, each answer
+    # on a kept connection waits 40 ms for the client's delayed acknowledgement.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         if sys.platform != "win32":  # there it would let two programs share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
