@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from featrix_client.predictor import Predictor
+    from featrix_client.predictor_answers import AnswersOfPredictor
 
     Values = np.ndarray[Any, Any]
     Listener = Callable[[Values, Values], object]
@@ -59,7 +59,7 @@ class PredictionGrid:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: AnswersOfPredictor,
         degrees_of_freedom: int = 2,
         grid_shape: Sequence[int] = DEFAULT_SHAPE,
     ) -> None:

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from featrix_client import BatchResults, PredictionResult
-from featrix_client.predictor import BATCH_ROWS
+from featrix_client.predictor_answers import BATCH_ROWS
 from tests.client.predicting import COLUMNS, probability
 from tests.client.scripted import Answer
 

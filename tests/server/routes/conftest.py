@@ -168,3 +168,10 @@ def running_copy(trained: Trained, folder: Path) -> Iterator[Trained]:
     shutil.copytree(trained.server.settings.data_dir, folder)
     with running(Settings(data_dir=folder, api_key=KEY)) as server:
         yield Trained(server, trained.path, trained.session_id)
+
+
+@pytest.fixture
+def model(trained: Trained, tmp_path: Path) -> Iterator[Trained]:
+    """A trained model of its own."""
+    with running_copy(trained, tmp_path / "data") as copy:
+        yield copy

@@ -11,8 +11,8 @@ import pytest
 from featrix_server.settings import Settings
 
 from .conftest import KEY, Trained, running, running_copy
+from .predicting import ask_with_labels, create, labels_of
 from .test_gate import assert_envelope
-from .test_predictors import ask_with_labels, create, labels_of
 
 FIELDS = {
     "prediction_uuid", "prediction", "predicted_class", "probabilities", "probability",
