@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from featrix_notebook import SphereExplorer
-from featrix_notebook.widgets.sphere import stratified_order
+from featrix_notebook.widgets.rows import stratified_order
 
 
 @pytest.fixture

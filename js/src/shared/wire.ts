@@ -92,6 +92,13 @@ async function decodePart(part: Part, view: DataView): Promise<Column> {
   }
 }
 
+/** Whatever form a host delivers bytes in. */
+export function bytesOf(value: DataView | ArrayBuffer | null | undefined): Uint8Array<ArrayBuffer> {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (!value || !ArrayBuffer.isView(value)) return new Uint8Array(0);
+  return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
+}
+
 /** Whether a custom message is one of our frames (other libraries may talk on the same comm). */
 export function isMessage(content: unknown): content is Message {
   const message = content as Partial<Message> | null;

@@ -15,7 +15,7 @@ export interface GestureHandlers {
   through(): boolean;
   hover(point: number, at: Pixel): void;
   select(points: ArrayLike<number>, mode: SelectMode): void;
-  /** A command key; returns whether it meant something. */
+  /** A command key, before the camera's keys are looked at; returns whether it meant something. */
   key(event: KeyboardEvent): boolean;
   /** Someone tried the wheel without focus. */
   wheelHint(): void;
@@ -162,7 +162,7 @@ export class Gestures {
 
   #key(event: KeyboardEvent): void {
     if (event.target !== this.#stage.el || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (this.#cameraKey(event) || this.#on.key(event)) {
+    if (this.#on.key(event) || this.#cameraKey(event)) {
       event.preventDefault();
       event.stopPropagation();
     }

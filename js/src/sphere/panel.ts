@@ -1,6 +1,7 @@
 /** The slim column beside the picture: colour chooser, legend, point style, selection. */
 
 import { h, setText } from "../shared/dom.ts";
+import { Chooser } from "./chooser.ts";
 import { Legend } from "./legend.ts";
 import type { Spec } from "./store.ts";
 
@@ -29,7 +30,7 @@ export class Panel {
   readonly #title = h("div", { class: "ftx-sphere-title", dir: "auto" });
   readonly #rows = h("div", { class: "ftx-note" });
   readonly #notes = h("div", { class: "ftx-sphere-notes" });
-  readonly #chooser = h("select", { "aria-label": "Colour by" });
+  readonly #chooser: Chooser;
   readonly #legend: Legend;
   readonly #shapes = h("input", { type: "checkbox" });
   readonly #shapesRow = h("label", { class: "ftx-sphere-check" }, this.#shapes, "Shapes as well as colours");
@@ -38,20 +39,18 @@ export class Panel {
   readonly #count = h("div", { class: "ftx-sphere-selected", role: "status", "aria-live": "polite" });
   readonly #clear = h("button", { class: "ftx-button", type: "button" }, "Clear");
   readonly #all = h("button", { class: "ftx-button", type: "button" }, "Select shown");
-  #choices = "";
 
   constructor(handlers: PanelHandlers) {
     this.#legend = new Legend({ toggle: handlers.toggle });
-    this.#chooser.addEventListener("change", () => handlers.colorBy(Number(this.#chooser.value)));
+    this.#chooser = new Chooser(handlers.colorBy);
     this.#shapes.addEventListener("change", () => handlers.shapes(this.#shapes.checked));
     this.#size.addEventListener("input", () => handlers.size(Number(this.#size.value)));
     this.#opacity.addEventListener("input", () => handlers.opacity(Number(this.#opacity.value)));
     this.#clear.addEventListener("click", handlers.clear);
     this.#all.addEventListener("click", handlers.selectShown);
-    const chooser = h("label", { class: "ftx-sphere-field" }, h("span", {}, "Colour by"), this.#chooser);
     this.el.append(
       h("div", { class: "ftx-sphere-head" }, this.#title, this.#rows, this.#notes),
-      chooser,
+      this.#chooser.el,
       this.#legend.el,
       h(
         "div",
@@ -77,30 +76,12 @@ export class Panel {
     setText(this.#rows, `${spec.n.toLocaleString("en")} ${spec.n === 1 ? "row" : "rows"}`);
     const notes = [...spec.notes, state.drawing].filter(Boolean);
     this.#notes.replaceChildren(...notes.map((note) => h("p", {}, note)));
-    this.#renderChooser(spec);
+    this.#chooser.render(spec);
     this.#legend.render(spec.color, state.hidden, state.shapes);
     this.#shapes.checked = state.shapes;
     this.#shapesRow.hidden = spec.color.kind !== "category";
     setText(this.#count, `${state.selected.toLocaleString("en")} selected`);
     this.#clear.disabled = state.selected === 0;
     this.#all.disabled = spec.n === 0;
-  }
-
-  #renderChooser(spec: Spec): void {
-    const key = JSON.stringify([spec.choices, spec.color.choice === null && spec.color.label]);
-    if (key !== this.#choices) {
-      this.#choices = key;
-      const groups = new Map<string, HTMLOptGroupElement>();
-      for (const [i, { label, group }] of spec.choices.entries()) {
-        if (!groups.has(group)) groups.set(group, h("optgroup", { label: group }));
-        groups.get(group)!.append(h("option", { value: i }, label));
-      }
-      this.#chooser.replaceChildren(...groups.values());
-      if (spec.color.choice === null) {
-        this.#chooser.prepend(h("option", { value: -1, disabled: true }, spec.color.label || "one colour"));
-      }
-    }
-    this.#chooser.value = String(spec.color.choice ?? -1);
-    this.#chooser.disabled = spec.choices.length === 0;
   }
 }

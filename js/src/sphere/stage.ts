@@ -9,7 +9,7 @@ import { Canvas2dRenderer } from "../gl/canvas2d.ts";
 import { Inertia } from "../gl/inertia.ts";
 import type { Pixel } from "../gl/lasso.ts";
 import { inside, nearest } from "../gl/pick.ts";
-import type { Palette, Renderer, SceneData, ScenePart } from "../gl/scene.ts";
+import type { Look, Palette, Renderer, SceneData, ScenePart } from "../gl/scene.ts";
 import { WebGl2Renderer } from "../gl/webgl2.ts";
 import { h } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
@@ -44,6 +44,10 @@ export class Stage {
   /** Called with the renderer's kind when that changes. */
   onRenderer: (kind: Renderer["kind"]) => void = () => undefined;
   onCamera: (camera: Camera) => void = () => undefined;
+  /** Paints between the ball and its points. */
+  under: (context: CanvasRenderingContext2D, look: Look) => void = () => undefined;
+  /** Called before each frame with the ms since the last; true asks for another. */
+  beforeFrame: (ms: number) => boolean = () => false;
 
   readonly #canvas = h("canvas", { class: "ftx-sphere-canvas", "aria-hidden": "true" });
   readonly #overlay = h("canvas", { class: "ftx-sphere-canvas", "aria-hidden": "true" });
@@ -220,7 +224,8 @@ export class Stage {
   #tick(at: number): void {
     this.#frame = 0;
     const ms = Math.min(100, at - this.#last);
-    const running = this.#animate(performance.now(), ms);
+    const playing = this.beforeFrame(ms);
+    const running = this.#animate(performance.now(), ms) || playing;
     this.#last = at;
     this.#draw();
     // Asked for at once, so that it tells how long this picture took, not when the hand moved on.
@@ -264,6 +269,7 @@ export class Stage {
     this.#context.setTransform(1, 0, 0, 1, 0, 0);
     this.#context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
     drawBackdrop(this.#context, look, this.colors);
+    this.under(this.#context, look);
     const renderer = this.renderer;
     if (total > 0) renderer.draw(this.#context, look);
     this.drawOverlay();

@@ -3,8 +3,9 @@
 import type { Camera } from "../gl/camera.ts";
 import type { Coding } from "../gl/palette.ts";
 import { SELECTED } from "../gl/scene.ts";
-import { listen, watch, type Cleanup, type Model } from "../shared/model.ts";
-import { isMessage, WIRE_VERSION } from "../shared/wire.ts";
+import { watch, type Cleanup, type Model } from "../shared/model.ts";
+import { Requests } from "../shared/requests.ts";
+import { bytesOf } from "../shared/wire.ts";
 
 export interface ColorSpec extends Coding {
   /** Place in `choices`, or null when coloured by nothing on the list. */
@@ -44,14 +45,7 @@ export type SelectMode = "replace" | "add" | "toggle";
 /** Name and text of a value; null where it is missing. */
 export type RowValues = [string, string | null][];
 
-const TIMEOUT_MS = 30_000;
 const CACHED_ROWS = 500;
-
-interface Pending {
-  resolve(answer: Record<string, unknown>): void;
-  reject(error: Error): void;
-  timer: ReturnType<typeof setTimeout>;
-}
 
 export class SphereStore {
   positions = new Int16Array(0);
@@ -64,13 +58,13 @@ export class SphereStore {
   camera: Camera | null = null;
   readonly #model: Model<SphereState>;
   readonly #listeners = new Set<(change: Change) => void>();
-  readonly #pending = new Map<string, Pending>();
+  readonly #requests: Requests;
   readonly #rows = new Map<number, RowValues>();
   readonly #cleanups: Cleanup[];
-  #requests = 0;
 
   constructor(model: Model<SphereState>) {
     this.#model = model;
+    this.#requests = new Requests(model as unknown as Model);
     this.#readPositions();
     this.#readSelected();
     this.#cleanups = [
@@ -88,7 +82,6 @@ export class SphereStore {
         this.#readSelected();
         this.#tell("selected");
       }),
-      listen(model, (content) => this.#answer(content)),
     ];
   }
 
@@ -107,15 +100,15 @@ export class SphereStore {
 
   /** Ask the kernel to colour by another choice; the codes come back as state. */
   async colorBy(choice: number): Promise<void> {
-    await this.#request("color", { choice });
+    await this.#requests.ask("color", { choice });
   }
 
   /** The values of a point's row, from the kernel once and then from memory. */
   async row(point: number): Promise<RowValues> {
     const known = this.#rows.get(point);
     if (known) return known;
-    const answer = await this.#request("row", { point });
-    const values = answer.values as RowValues;
+    const { message } = await this.#requests.ask("row", { point });
+    const values = message.values as RowValues;
     if (this.#rows.size >= CACHED_ROWS) {
       const oldest = this.#rows.keys().next().value;
       if (oldest !== undefined) this.#rows.delete(oldest);
@@ -141,11 +134,7 @@ export class SphereStore {
 
   dispose(): void {
     for (const cleanup of this.#cleanups) cleanup();
-    for (const { timer, reject } of this.#pending.values()) {
-      clearTimeout(timer);
-      reject(new Error("The sphere was closed."));
-    }
-    this.#pending.clear();
+    this.#requests.dispose();
     this.#listeners.clear();
   }
 
@@ -184,33 +173,4 @@ export class SphereStore {
     this.state.fill(0);
     for (const point of this.selected) this.state[point] = SELECTED;
   }
-
-  #request(kind: string, body: Record<string, unknown>): Promise<Record<string, unknown>> {
-    const id = `${kind}-${++this.#requests}`;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#pending.delete(id);
-        reject(new Error("The kernel does not answer. Is it running, and free?"));
-      }, TIMEOUT_MS);
-      this.#pending.set(id, { resolve, reject, timer });
-      this.#model.send({ v: WIRE_VERSION, kind, id, ...body });
-    });
-  }
-
-  #answer(content: unknown): void {
-    if (!isMessage(content) || content.id === undefined) return;
-    const pending = this.#pending.get(content.id);
-    if (!pending) return;
-    this.#pending.delete(content.id);
-    clearTimeout(pending.timer);
-    if (typeof content.error === "string") pending.reject(new Error(content.error));
-    else pending.resolve(content);
-  }
-}
-
-/** Whatever form a host delivers bytes in. */
-function bytesOf(value: DataView | ArrayBuffer | null | undefined): Uint8Array<ArrayBuffer> {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (!value || !ArrayBuffer.isView(value)) return new Uint8Array(0);
-  return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
 }

@@ -3,7 +3,7 @@
 import { ALWAYS_ALL } from "../gl/budget.ts";
 import { SOFTWARE_LIMIT } from "../gl/canvas2d.ts";
 import type { Pixel } from "../gl/lasso.ts";
-import { buildPalette, parseHex } from "../gl/palette.ts";
+import { buildPalette } from "../gl/palette.ts";
 import { HIDDEN, type Palette, type Renderer } from "../gl/scene.ts";
 import { Announcer, followForcedColors, followReducedMotion } from "../shared/a11y.ts";
 import baseCss from "../shared/base.css";
@@ -11,10 +11,11 @@ import { h, injectStyle, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
 import { followTheme } from "../shared/theme.ts";
 import { Card } from "./card.ts";
+import { readColors } from "./colors.ts";
 import { Gestures } from "./gestures.ts";
 import { Panel } from "./panel.ts";
 import css from "./sphere.css";
-import { Stage, type StageColors } from "./stage.ts";
+import { Stage } from "./stage.ts";
 import type { Change, RowValues, SelectMode, SphereStore } from "./store.ts";
 import { Toolbar, type Mode } from "./toolbar.ts";
 
@@ -358,24 +359,4 @@ export class SphereView {
       () => this.#hint.classList.remove("ftx-sphere-hint-on"), 1800,
     );
   }
-}
-
-/** The picture's colours, from the style sheet, so that theme and forced colours are in one place. */
-function readColors(root: Element): StageColors {
-  const style = getComputedStyle(root);
-  const get = (name: string): string => style.getPropertyValue(`--ftx-sphere-${name}`).trim();
-  const pen = document.createElement("canvas").getContext("2d")!;
-  const solid = (color: string): string => {
-    pen.fillStyle = "#808080";
-    pen.fillStyle = color; // normalises any CSS colour; ignores what is none
-    return pen.fillStyle;
-  };
-  const background = solid(get("far"));
-  return {
-    light: solid(get("light")),
-    shade: solid(get("shade")),
-    line: solid(get("line")),
-    ring: solid(get("ring")),
-    background: /^#[0-9a-f]{6}$/.test(background) ? parseHex(background) : [128, 128, 128],
-  };
 }
