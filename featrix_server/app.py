@@ -15,6 +15,7 @@ from featrix_server.db import SessionRow, now, open_database
 from featrix_server.errors import install_error_handlers
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
+from featrix_server.prediction_log import PredictionLog
 from featrix_server.responses import SafeJSONResponse
 from featrix_server.routes import (
     create,
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         store=Store(settings),
         models=ModelCache(settings.encode_cache_models, settings.data_dir / "compile-cache"),
         events=EventHub(database),
+        predictions=PredictionLog(database, settings.keep_predictions),
     )
 
     @asynccontextmanager

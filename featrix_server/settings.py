@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         Trained models kept in memory for ``encode_records``.
     collect_after_days : float
         Days after which the data of a deleted session is removed from disk.
+    keep_predictions : int
+        Predictions kept in the log, at least 1; beyond that the oldest are forgotten. Feedback on
+        them, and their number, are kept.
     """
 
     model_config = SettingsConfigDict(env_prefix="FEATRIX_SERVER_", extra="forbid", frozen=True)
@@ -70,6 +73,7 @@ class Settings(BaseSettings):
     workers: int = Field(1, ge=1)
     encode_cache_models: int = Field(4, ge=1)
     collect_after_days: float = Field(7.0, ge=0)
+    keep_predictions: int = Field(1_000_000, ge=1)
 
     @property
     def resolved_database_url(self) -> str:

@@ -8,6 +8,7 @@ from featrix_server.db.database import (
     is_disk_full,
     open_database,
 )
+from featrix_server.db.serving import PredictionBlockRow, UsageRow
 from featrix_server.db.training import (
     OPEN_STATUSES,
     EventRow,
@@ -29,10 +30,12 @@ __all__ = [
     "EventRow",
     "JobRow",
     "MetricRow",
+    "PredictionBlockRow",
     "PredictorRow",
     "Request",
     "SessionRow",
     "Status",
+    "UsageRow",
     "add_event",
     "is_disk_full",
     "now",

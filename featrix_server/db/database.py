@@ -41,6 +41,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writer = engine.execution_options(featrix_write=True)
+        self._quick_writer = engine.execution_options(featrix_write=True, featrix_quick=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -57,6 +58,16 @@ class Database:
         """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def quick_write(self) -> Iterator[Connection]:
+        """Open a writing transaction for what happens often: bare statements, no wait for the disk.
+
+        Once committed it survives a killed process, as always; of SQLite, a power cut may take
+        the transactions of the last moments (all of each, and nothing else).
+        """
+        with self._quick_writer.begin() as connection:
+            yield connection
 
     def close(self) -> None:
         """Close all connections."""
@@ -97,14 +108,17 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
-    # With WAL, NORMAL survives a killed process but not a power cut; a commit an epoch is rare
-    # enough for FULL, which survives both.
-    cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    write = connection.get_execution_options().get("featrix_write", False)
+    options = connection.get_execution_options()
+    write = options.get("featrix_write", False)
+    if write:
+        # With WAL, NORMAL survives a killed process but not a power cut; a commit an epoch is rare
+        # enough for FULL, which survives both.
+        quick = options.get("featrix_quick", False)
+        connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if quick else 'FULL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 

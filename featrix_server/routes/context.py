@@ -14,6 +14,7 @@ from featrix_server.db import Database, JobRow, PredictorRow, SessionRow
 from featrix_server.errors import ApiError
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
+from featrix_server.prediction_log import PredictionLog
 from featrix_server.schemas import ErrorBody
 from featrix_server.settings import Settings
 from featrix_server.store import Store
@@ -28,6 +29,7 @@ class Context:
     store: Store
     models: ModelCache
     events: EventHub
+    predictions: PredictionLog
 
 
 async def get_context(request: Request) -> Context:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from fastapi import Path as PathParameter
-from sqlalchemy import select
 from starlette.responses import Response
 
-from featrix_server.db import OPEN_STATUSES, JobRow, PredictorRow, SessionRow
-from featrix_server.errors import invalid_input, not_ready
+from featrix_server.errors import invalid_input
+from featrix_server.predicting import ask
+from featrix_server.prediction_log import Asker
 from featrix_server.predictor_creation import refusing
 from featrix_server.predictor_schemas import (
     EvaluateRequest,
@@ -26,18 +24,9 @@ from featrix_server.predictor_schemas import (
     TrainingInProgress,
 )
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import (
-    Context,
-    ContextDep,
-    failures,
-    find_session,
-    unknown_predictor,
-)
+from featrix_server.routes.context import ContextDep, failures
+from featrix_server.routes.customer import CustomerMetadata
 from featrix_server.scoring import score
-from featrix_server.store import predictor_folder
-
-if TYPE_CHECKING:
-    from featrix_server.engine import Prediction, PredictorModel
 
 router = APIRouter(prefix="/compute/session/{session_id}", tags=["predictions"])
 
@@ -52,14 +41,19 @@ SessionId = Annotated[str, PathParameter(description="Id of the predictor's mode
     response_class=SafeJSONResponse,
     responses={200: {"model": PredictionAnswer}, **_FAILURES},
 )
-def predict(body: PredictRequest, session_id: SessionId, context: ContextDep) -> Response:
-    """Predict one record. Columns may be missing; what the predictor does not know is named."""
-    asked = _ask(context, session_id, body.predictor_id)
+def predict(
+    body: PredictRequest, session_id: SessionId, context: ContextDep, metadata: CustomerMetadata
+) -> Response:
+    """Predict one record. Columns may be missing; what the predictor does not know is named.
+
+    The answer is logged before it is given, for feedback and alerts.
+    """
+    asked = ask(context, session_id, body.predictor_id)
     if isinstance(asked, Response):
         return asked
-    (answer,) = asked.predict([body.query_record], body.best_metric_preference)
-    if answer["error"]:
-        raise invalid_input(f"{answer['error']}.", field="query_record")
+    answer = asked.predict_one(
+        body.query_record, body.best_metric_preference, Asker(customer_metadata=metadata)
+    )
     if body.feature_importance:
         answer["feature_importance"] = asked.model.importance(
             body.query_record, preference=body.best_metric_preference
@@ -73,13 +67,17 @@ def predict(body: PredictRequest, session_id: SessionId, context: ContextDep) ->
     responses={200: {"model": PredictionTable}, **_FAILURES},
 )
 def predict_table(
-    body: PredictTableRequest, session_id: SessionId, context: ContextDep
+    body: PredictTableRequest,
+    session_id: SessionId,
+    context: ContextDep,
+    metadata: CustomerMetadata,
 ) -> Response:
-    """Predict many records: one answer each, in their order."""
-    asked = _ask(context, session_id, body.predictor_id)
+    """Predict many records: one answer each, in their order, and all of them logged."""
+    asked = ask(context, session_id, body.predictor_id)
     if isinstance(asked, Response):
         return asked
-    answers = asked.predict(body.records, body.best_metric_preference)
+    asker = Asker(customer_metadata=metadata)
+    answers = asked.predict(body.records, body.best_metric_preference, asker)
     return SafeJSONResponse({"predictions": answers})
 
 
@@ -90,7 +88,7 @@ def predict_table(
 )
 def explain(body: ExplainRequest, session_id: SessionId, context: ContextDep) -> Response:
     """Say what each column that was sent adds to one answer."""
-    asked = _ask(context, session_id, body.predictor_id)
+    asked = ask(context, session_id, body.predictor_id)
     if isinstance(asked, Response):
         return asked
     with refusing():
@@ -113,7 +111,7 @@ def evaluate(body: EvaluateRequest, session_id: SessionId, context: ContextDep) 
             hint="Send one label for each record; null where it is not known.",
             field="labels",
         )
-    asked = _ask(context, session_id, body.predictor_id)
+    asked = ask(context, session_id, body.predictor_id)
     if isinstance(asked, Response):
         return asked
     with refusing():
@@ -122,91 +120,3 @@ def evaluate(body: EvaluateRequest, session_id: SessionId, context: ContextDep) 
     return SafeJSONResponse(
         {"metrics": metrics, "n_rows": n_rows, "n_left_out": len(body.records) - n_rows}
     )
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A predictor that can answer."""
-
-    row: PredictorRow
-    model: PredictorModel
-
-    @property
-    def names(self) -> dict[str, Any]:
-        """What an answer says about the predictor, by the protocol's names."""
-        return {
-            "target_column": self.row.target_column,
-            "predictor_id": self.row.id,
-            "session_id": self.row.session_id,
-            "model_type": "sp",
-            "model_version": None,
-        }
-
-    def predict(self, records: list[Any], preference: str | None) -> list[dict[str, Any]]:
-        """Return one answer a record, as it goes over the wire."""
-        with refusing():
-            predictions = self.model.predict(records, preference=preference)
-            variant = self.model.variant(preference)
-        metric = preference or self.model.facts["default"]
-        common = self.names | {
-            "checkpoint_info": {
-                "epoch": variant.epoch,
-                "metric_type": metric,
-                "metric_value": variant.metrics.get(metric),
-            },
-        }
-        return [_answer(prediction) | common for prediction in predictions]
-
-
-def _answer(prediction: Prediction) -> dict[str, Any]:
-    # vars(), not asdict(): that one copies every dict and list of 100,000 answers.
-    return {"prediction_uuid": str(uuid.uuid4()), **vars(prediction)}
-
-
-def _ask(context: Context, session_id: str, predictor_id: str) -> _Asked | Response:
-    """Return the predictor, or the answer (503) that it is still being trained.
-
-    Raises
-    ------
-    ApiError
-        404 if there is no such predictor; 409 if its training came to nothing.
-    """
-    query = (
-        select(PredictorRow, JobRow)
-        .join(JobRow, JobRow.id == PredictorRow.job_id)
-        .join(SessionRow, SessionRow.id == PredictorRow.session_id)
-        .where(
-            PredictorRow.id == predictor_id,
-            PredictorRow.session_id == session_id,
-            SessionRow.deleted_at.is_(None),
-        )
-    )
-    with context.database.read() as database:
-        found = database.execute(query).first()
-    if found is None:
-        find_session(session_id, context)  # it may be the model that is not there
-        raise unknown_predictor(session_id, predictor_id)
-    row, job = found
-    space = context.store.folder(session_id)
-    model = context.models.predictor(predictor_folder(space, row.id), space)
-    return _not_yet(row, job) if model is None else _Asked(row, model)
-
-
-def _not_yet(row: PredictorRow, job: JobRow) -> Response:
-    if job.status not in OPEN_STATUSES:
-        raise not_ready(
-            f"The predictor {row.id!r} was never trained: its training {job.status}.",
-            hint=job.error or "Create it again.",
-        )
-    waiting = job.status == "queued" and job.current_epoch is None
-    body = TrainingInProgress(
-        status="training_not_started" if waiting else "training_in_progress_no_checkpoint",
-        message=f"The predictor {row.id!r} is {'waiting to be' if waiting else 'being'} trained.",
-        training_info={
-            "is_training": job.status == "running",
-            "epoch": job.current_epoch or 0,
-            "total_epochs": job.total_epochs,
-            "progress_percent": round(100 * job.progress),
-        },
-    )
-    return SafeJSONResponse(body.model_dump(), 503)

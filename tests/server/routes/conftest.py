@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -24,6 +24,9 @@ from featrix_server.db import SessionRow
 from featrix_server.jobs.worker import run_next
 from featrix_server.routes.context import Context
 from featrix_server.settings import Settings
+
+if TYPE_CHECKING:
+    from .predicting import Asked
 
 KEY = "fx_test_key"
 UPLOAD = "/compute/upload_with_new_session/"
@@ -175,3 +178,12 @@ def model(trained: Trained, tmp_path: Path) -> Iterator[Trained]:
     """A trained model of its own."""
     with running_copy(trained, tmp_path / "data") as copy:
         yield copy
+
+
+@pytest.fixture(scope="session")
+def asked(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """Three trained predictors, which tests may ask anything."""
+    from .predicting import Asked
+
+    with running_copy(trained, tmp_path_factory.mktemp("asked") / "data") as model:
+        yield Asked.train(model)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import random
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
 from featrix_server.db import JobRow, PredictorRow, SessionRow
+from featrix_server.prediction_log import PredictionLog
 
 from .conftest import Trained, make_table
 
+ROW = {"plan": "pro", "age": 44, "price": 24.1, "note": "very loyal"}
 WITH_LABELS = "/compute/train_on_foundational_model"
 
 
@@ -55,3 +57,51 @@ def labels_of(n_rows: int, seed: int = 0) -> bytes:
         likely = {"basic": 0.8, "plus": 0.3, "pro": 0.1}[row["plan"]]
         writer.writerow({**row, "churned": "yes" if rng.random() < likely else "no"})
     return text.getvalue().encode()
+
+
+class Asked:
+    """Three trained predictors: of three classes, of numbers, of two classes."""
+
+    def __init__(self, model: Trained, made: dict[str, dict[str, Any]]) -> None:
+        self.model = model
+        self.made = made
+
+    @classmethod
+    def train(cls, model: Trained) -> Self:
+        """Train the three."""
+        churn = ask_with_labels(model, labels_of(150), cost_false_negative="5").json()
+        made = {
+            "plan": create(model, "plan"),
+            "price": create(model, "price", "scalar"),
+            "churned": churn,
+        }
+        for _ in made:
+            model.server.train()
+        return cls(model, made)
+
+    def on(self, model: Trained) -> Self:
+        """Return the same predictors on another server that has a copy of them."""
+        return type(self)(model, self.made)
+
+    def post(self, target: str, route: str, **body: Any) -> httpx.Response:
+        made = self.made[target]
+        path = f"/compute/session/{made['session_id']}/{route}"
+        body = {"predictor_id": made["predictor_id"], **body}
+        return self.model.server.http.post(path, json=body)
+
+    def predict(self, target: str, record: dict[str, Any], **more: Any) -> dict[str, Any]:
+        answer = self.post(target, "predict", query_record=record, **more)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def table(self, target: str, records: list[Any], **more: Any) -> list[dict[str, Any]]:
+        answer = self.post(target, "predict_table", records=records, **more)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["predictions"]
+        return found
+
+    @property
+    def log(self) -> PredictionLog:
+        """The log of the server's predictions."""
+        return self.model.server.context.predictions

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from featrix_server.settings import Settings
 
-from .conftest import KEY, Trained, running, running_copy
-from .predicting import ask_with_labels, create, labels_of
+from .conftest import KEY, running
 from .test_gate import assert_envelope
 
 FIELDS = {
@@ -21,46 +18,6 @@ FIELDS = {
     "target_column", "predictor_id", "session_id", "model_type", "model_version",
     "checkpoint_info",
 }  # fmt: skip
-ROW = {"plan": "pro", "age": 44, "price": 24.1, "note": "very loyal"}
-
-
-class Asked:
-    """Three trained predictors: of three classes, of numbers, of two classes."""
-
-    def __init__(self, model: Trained) -> None:
-        self.model = model
-        churn = ask_with_labels(model, labels_of(150), cost_false_negative="5").json()
-        self.made = {
-            "plan": create(model, "plan"),
-            "price": create(model, "price", "scalar"),
-            "churned": churn,
-        }
-        for _ in self.made:
-            model.server.train()
-
-    def post(self, target: str, route: str, **body: Any) -> httpx.Response:
-        made = self.made[target]
-        path = f"/compute/session/{made['session_id']}/{route}"
-        body = {"predictor_id": made["predictor_id"], **body}
-        return self.model.server.http.post(path, json=body)
-
-    def predict(self, target: str, record: dict[str, Any], **more: Any) -> dict[str, Any]:
-        answer = self.post(target, "predict", query_record=record, **more)
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def table(self, target: str, records: list[Any], **more: Any) -> list[dict[str, Any]]:
-        answer = self.post(target, "predict_table", records=records, **more)
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["predictions"]
-        return found
-
-
-@pytest.fixture(scope="module")
-def asked(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
-    with running_copy(trained, tmp_path_factory.mktemp("asked") / "data") as model:
-        yield Asked(model)
 
 
 def without_uuid(answers: list[dict[str, Any]]) -> list[dict[str, Any]]:

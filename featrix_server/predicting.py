@@ -1,0 +1,131 @@
+"""A predictor that is asked: finding it, its answers as they go over the wire, logging them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from starlette.responses import Response
+
+from featrix_server.db import OPEN_STATUSES, JobRow, PredictorRow, SessionRow
+from featrix_server.errors import invalid_input, not_ready
+from featrix_server.prediction_log import Asker, PredictionLog, new_uuids
+from featrix_server.predictor_creation import refusing
+from featrix_server.predictor_schemas import TrainingInProgress
+from featrix_server.responses import SafeJSONResponse
+from featrix_server.routes.context import Context, find_session, unknown_predictor
+from featrix_server.store import predictor_folder
+
+if TYPE_CHECKING:
+    from featrix_server.engine import PredictorModel
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A predictor that can answer."""
+
+    row: PredictorRow
+    model: PredictorModel
+    log: PredictionLog
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What an answer says about the predictor, by the protocol's names."""
+        return {
+            "target_column": self.row.target_column,
+            "predictor_id": self.row.id,
+            "session_id": self.row.session_id,
+            "model_type": "sp",
+            "model_version": None,
+        }
+
+    def predict(
+        self, records: list[Any], preference: str | None, asker: Asker
+    ) -> list[dict[str, Any]]:
+        """Return one answer a record, as it goes over the wire; each is logged."""
+        start = time.perf_counter()
+        with refusing():
+            predictions = self.model.predict(records, preference=preference)
+            variant = self.model.variant(preference)
+        metric = preference or self.model.facts["default"]
+        common = self.names | {
+            "checkpoint_info": {
+                "epoch": variant.epoch,
+                "metric_type": metric,
+                "metric_value": variant.metrics.get(metric),
+            },
+        }
+        # vars(), not asdict(): that one copies every dict and list of 100,000 answers.
+        answers: list[dict[str, Any]] = [
+            {"prediction_uuid": uuid, **vars(prediction), **common}
+            for uuid, prediction in zip(new_uuids(len(records)), predictions, strict=True)
+        ]
+        latency_ms = 1000 * (time.perf_counter() - start)
+        self.log.write(self.row.id, records, answers, latency_ms=latency_ms, asker=asker)
+        return answers
+
+    def predict_one(
+        self, record: dict[str, Any], preference: str | None, asker: Asker
+    ) -> dict[str, Any]:
+        """Return the answer to one record; a failure is logged, too.
+
+        Raises
+        ------
+        ApiError
+            422 if the record cannot be answered.
+        """
+        (answer,) = self.predict([record], preference, asker)
+        if answer["error"]:
+            raise invalid_input(f"{answer['error']}.", field="query_record")
+        return answer
+
+
+def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Response:
+    """Return the predictor, or the answer (503) that it is still being trained.
+
+    Raises
+    ------
+    ApiError
+        404 if there is no such predictor; 409 if its training came to nothing.
+    """
+    query = (
+        select(PredictorRow, JobRow)
+        .join(JobRow, JobRow.id == PredictorRow.job_id)
+        .join(SessionRow, SessionRow.id == PredictorRow.session_id)
+        .where(
+            PredictorRow.id == predictor_id,
+            PredictorRow.session_id == session_id,
+            SessionRow.deleted_at.is_(None),
+        )
+    )
+    with context.database.read() as database:
+        found = database.execute(query).first()
+    if found is None:
+        find_session(session_id, context)  # it may be the model that is not there
+        raise unknown_predictor(session_id, predictor_id)
+    row, job = found
+    space = context.store.folder(session_id)
+    model = context.models.predictor(predictor_folder(space, row.id), space)
+    return _not_yet(row, job) if model is None else Asked(row, model, context.predictions)
+
+
+def _not_yet(row: PredictorRow, job: JobRow) -> Response:
+    if job.status not in OPEN_STATUSES:
+        raise not_ready(
+            f"The predictor {row.id!r} was never trained: its training {job.status}.",
+            hint=job.error or "Create it again.",
+        )
+    waiting = job.status == "queued" and job.current_epoch is None
+    body = TrainingInProgress(
+        status="training_not_started" if waiting else "training_in_progress_no_checkpoint",
+        message=f"The predictor {row.id!r} is {'waiting to be' if waiting else 'being'} trained.",
+        training_info={
+            "is_training": job.status == "running",
+            "epoch": job.current_epoch or 0,
+            "total_epochs": job.total_epochs,
+            "progress_percent": round(100 * job.progress),
+        },
+    )
+    return SafeJSONResponse(body.model_dump(), 503)
