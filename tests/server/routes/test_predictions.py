@@ -9,6 +9,7 @@ import pytest
 from featrix_server.settings import Settings
 
 from .conftest import KEY, running
+from .predicting import ROW, Asked
 from .test_gate import assert_envelope
 
 FIELDS = {
