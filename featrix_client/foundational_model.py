@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from featrix_client import projections
 from featrix_client.errors import FeatrixHTTPError
+from featrix_client.lifecycle import Lifecycle
 from featrix_client.predictor_creation import PredictorsOfModel
 from featrix_client.records import clean_records
 from featrix_client.state import training_state
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _ENCODE_BATCH = 1000  # records a request: answered well within the time one may take
 
 
-class FoundationalModel(PredictorsOfModel):
+class FoundationalModel(PredictorsOfModel, Lifecycle):
     """A view of one model on the server. Made by `FeatrixSphere`, not by hand.
 
     Attributes describe the last answer of the server; `refresh` asks again.
@@ -71,6 +72,9 @@ class FoundationalModel(PredictorsOfModel):
                     f"{field}={value:.4g}" if isinstance(value, float) else f"{field}={value}"
                 )
         return f"FoundationalModel({', '.join(facts)})"
+
+    def _other(self, session_id: str) -> FoundationalModel:
+        return FoundationalModel(self._transport, session_id)
 
     # ------------------------------------------------------------------ state
 

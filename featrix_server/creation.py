@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from featrix_server.db import JobRow, SessionRow, add_event
+from featrix_server.db import TRAIN_JOB, JobRow, SessionRow, add_event
 from featrix_server.errors import from_validation_details, invalid_input
 from featrix_server.routes.context import Context
 from featrix_server.schemas import CreateOptions, SessionCreated
@@ -139,7 +139,7 @@ def create_session(
     job = JobRow(
         id=str(uuid.uuid4()),
         session_id=row.id,
-        job_type="train_es",
+        job_type=TRAIN_JOB,
         spec={"epochs": options.epochs, "foundation_mode": options.foundation_mode},
         total_epochs=options.epochs,
         name=options.name,

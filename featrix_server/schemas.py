@@ -125,6 +125,7 @@ class SessionInfo(BaseModel):
 
     session_id: str
     parent_id: str | None = Field(description="The model whose trained space this one has.")
+    parent_epoch: int | None = Field(description="Of which epoch, when it is a checkpoint.")
     name: str | None
     status: str
     failed: bool
@@ -162,6 +163,7 @@ class SessionListItem(BaseModel):
 
     session_id: str
     parent_id: str | None
+    parent_epoch: int | None
     name: str | None
     status: str
     es_status: str

@@ -8,7 +8,7 @@ import shutil
 import time
 import unicodedata
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,9 +64,13 @@ class Draft:
         Their files are never changed once there, so both may share them (hard links, where the
         file system has them), and either session may be removed.
         """
-        for path in session_folder.iterdir():
-            if path.is_file() and not path.name.startswith("."):
-                _link(path, self.folder / path.name)
+        names = (path.name for path in session_folder.iterdir() if path.is_file())
+        self.link(session_folder, (name for name in names if not name.startswith(".")))
+
+    def link(self, session_folder: Path, names: Iterable[str]) -> None:
+        """Share the named files of a session, which must never change (hard links, or copies)."""
+        for name in names:
+            _link(session_folder / name, self.folder / name)
 
     def publish(self, session_id: str) -> None:
         """Make the folder the session's, whole and at once."""

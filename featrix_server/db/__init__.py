@@ -10,7 +10,11 @@ from featrix_server.db.database import (
 )
 from featrix_server.db.serving import PredictionBlockRow, UsageRow
 from featrix_server.db.training import (
+    CHECKPOINT_JOB,
+    ERRANDS,
     OPEN_STATUSES,
+    SPACE_JOBS,
+    TRAIN_JOB,
     EventRow,
     JobRow,
     MetricRow,
@@ -22,8 +26,12 @@ from featrix_server.db.training import (
 )
 
 __all__ = [
+    "CHECKPOINT_JOB",
+    "ERRANDS",
     "LOCK_WAIT_S",
     "OPEN_STATUSES",
+    "SPACE_JOBS",
+    "TRAIN_JOB",
     "Base",
     "Database",
     "DatabaseVersionError",

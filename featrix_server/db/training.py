@@ -14,6 +14,14 @@ Status = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Request = Literal["pause", "stop", "cancel"]
 OPEN_STATUSES: tuple[Status, ...] = ("queued", "running", "paused")
 
+TRAIN_JOB = "train_es"
+CHECKPOINT_JOB = "train_embedding_space"
+"""Finishes a model made of a checkpoint; by this name too clients know a model's own job."""
+SPACE_JOBS = (TRAIN_JOB, CHECKPOINT_JOB)
+"""Jobs a model's own state follows."""
+ERRANDS = (CHECKPOINT_JOB,)
+"""Short jobs, which need not wait until a worker has finished its training."""
+
 
 class SessionRow(Base):
     """One session, which is one foundational model.
@@ -22,13 +30,23 @@ class SessionRow(Base):
     ``ignore_columns``, ``column_overrides``, ``webhooks``. ``columns`` names the columns in the
     model. ``deleted_at`` is set by ``mark_for_deletion`` and hides the session. ``parent_id`` is
     the session whose trained space this one was made with; that one may be gone by now.
+    ``parent_epoch`` is set when that was one of its checkpoints. ``published_name`` is taken from
+    when publishing is asked for, ``published_at`` is when its copy was complete. From
+    ``deprecated_at`` on answers carry ``deprecation_warning``; from ``expires_at`` on there are no
+    more predictions.
     """
 
     __tablename__ = "sessions"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     parent_id: Mapped[str | None]
+    parent_epoch: Mapped[int | None]
     name: Mapped[str | None]
+    published_name: Mapped[str | None] = mapped_column(unique=True, index=True)
+    published_at: Mapped[datetime | None]
+    deprecated_at: Mapped[datetime | None]
+    deprecation_warning: Mapped[str | None]
+    expires_at: Mapped[datetime | None]
     status: Mapped[str] = mapped_column(default="queued")
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
     started_at: Mapped[datetime | None]
@@ -53,9 +71,10 @@ class JobRow(Base):
     """One piece of work for a worker process.
 
     ``requested`` is what a person asked for and the worker has not yet done. ``spec`` are the
-    job's own options (``train_es``: ``epochs``, ``seed``, ``foundation_mode``;
-    ``train_single_predictor``: ``more`` epochs for a finished predictor). A worker owns a job while
-    ``lease_owner`` is its name and ``lease_expires_at`` lies ahead.
+    job's own options (`SPACE_JOBS`: ``epochs``, ``seed``, ``foundation_mode``;
+    ``train_single_predictor``: ``more`` epochs for a finished predictor). ``detail`` tells how far
+    the work has come where epochs do not. A worker owns a job while ``lease_owner`` is its name and
+    ``lease_expires_at`` lies ahead.
     """
 
     __tablename__ = "jobs"
@@ -68,6 +87,7 @@ class JobRow(Base):
     job_type: Mapped[str]
     status: Mapped[str] = mapped_column(default="queued")
     spec: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    detail: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .pretraining import PretrainResult, pretrain
     from .report import Decision, EpochReport
     from .schema import Exclusion, Schema, detect_schema
+    from .snapshot import NotKeptError, finish_snapshot, take_checkpoint
     from .table import BadLine, ReadReport, Table, TableError, open_table, read_table
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "EpochReport",
     "Exclusion",
     "FrameStore",
+    "NotKeptError",
     "Prediction",
     "PredictorError",
     "PredictorModel",
@@ -54,10 +56,12 @@ __all__ = [
     "detect_schema",
     "enable_compile_cache",
     "encoder_for",
+    "finish_snapshot",
     "fit_predictor",
     "open_table",
     "pretrain",
     "read_table",
+    "take_checkpoint",
     "train_more",
     "warm_up",
 ]
@@ -78,6 +82,7 @@ _MODULES = {
     "pretraining": ("PretrainResult", "pretrain"),
     "report": ("Decision", "EpochReport"),
     "schema": ("Exclusion", "Schema", "detect_schema"),
+    "snapshot": ("NotKeptError", "finish_snapshot", "take_checkpoint"),
     "table": ("BadLine", "ReadReport", "Table", "TableError", "open_table", "read_table"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

@@ -18,7 +18,7 @@ from .model import embed, points
 from .network import D_MODEL
 from .preview import draw_preview
 from .table import Table
-from .trainer import Trainer
+from .trained import Trained
 
 READ_ROWS = 8_192
 PROFILE_ROWS = 100_000
@@ -27,20 +27,19 @@ MAX_VALUES = 512
 """Distinct texts above which a column tells nothing about clusters."""
 
 
-def write_artefacts(folder: Path, table: Table, trainer: Trainer) -> dict[str, Any]:
-    """Write weights, embeddings, sphere, clusters and preview; returns the clusters.
+def write_artefacts(folder: Path, table: Table, trained: Trained) -> dict[str, Any]:
+    """Write embeddings, sphere, clusters and preview; returns the clusters.
 
     All atomic, and repeatable: a training interrupted here writes the same files again.
     """
-    trainer.save_model(folder / "model.safetensors")
-    seed = trainer.plan.seed
+    seed = trained.plan.seed
     embeddings = folder / "embeddings.npy"
-    xyz = _embed_table(embeddings, folder / "sphere.npy", table, trainer)
+    xyz = _embed_table(embeddings, folder / "sphere.npy", table, trained)
     rows = np.arange(table.n_rows)
     if table.n_rows > PROFILE_ROWS:
         rng = np.random.default_rng([seed, 11])
         rows = np.sort(rng.choice(rows, PROFILE_ROWS, replace=False))
-    values = _values(table, trainer.layout, rows)
+    values = _values(table, trained.layout, rows)
     clusters = find_clusters(np.load(embeddings, mmap_mode="r"), values, rows, seed=seed)
     write_json(folder / "clusters.json", clusters)
     labels = np.array(clusters["by_k"][str(clusters["best_k"])]["labels"])
@@ -48,10 +47,10 @@ def write_artefacts(folder: Path, table: Table, trainer: Trainer) -> dict[str, A
     return clusters
 
 
-def _embed_table(to: Path, sphere: Path, table: Table, trainer: Trainer) -> np.ndarray:
+def _embed_table(to: Path, sphere: Path, table: Table, trained: Trained) -> np.ndarray:
     """Embed all rows, a few thousand in memory at a time; returns their places (n, 3)."""
-    net, head, constants = trainer.weights
-    names = [encoder.name for encoder in trainer.layout.encoders]
+    net, head, constants = trained.weights
+    names = [encoder.name for encoder in trained.layout.encoders]
     partial = to.with_name(f".{to.name}.part")
     out = np.lib.format.open_memmap(
         partial, mode="w+", dtype=np.float32, shape=(table.n_rows, D_MODEL)
@@ -60,7 +59,7 @@ def _embed_table(to: Path, sphere: Path, table: Table, trainer: Trainer) -> np.n
     start = 0
     for batch in table.batches(READ_ROWS, names):
         columns = dict(zip(names, pa.Table.from_batches([batch]).columns, strict=True))
-        rows = trainer.layout.encode(columns.__getitem__, len(batch), unseen=True)
+        rows = trained.layout.encode(columns.__getitem__, len(batch), unseen=True)
         stop = start + len(batch)
         out[start:stop] = z = embed(net, constants, rows)
         xyz[start:stop] = points(head, z)

@@ -19,7 +19,7 @@ from .plan import PEAK_RATE, Plan
 from .programs import CLIP_NORM, WEIGHT_DECAY
 from .schema import Schema
 from .table import Table
-from .trainer import Trainer
+from .trained import Trained
 
 GOOD_FOR = {
     "headline": "Similarity, clusters, maps and few-label predictions on rows like these.",
@@ -35,7 +35,7 @@ GOOD_FOR = {
 def build_card(
     table: Table,
     schema: Schema,
-    trainer: Trainer,
+    trained: Trained,
     clusters: dict[str, Any],
     info: dict[str, Any],
     data_hash: str,
@@ -44,18 +44,18 @@ def build_card(
 
     Parameters
     ----------
-    table, schema, trainer, clusters
+    table, schema, trained, clusters
         What was trained on, and what came of it.
     info
         ``session_id``, ``job_id``, ``name``, ``created_at``, ``compute_cluster``.
     data_hash
         Of the canonical table.
     """
-    plan, progress = trainer.plan, trainer.progress
-    features = [feature_facts(encoder) for encoder in trainer.layout.encoders]
-    statistics = _column_statistics(trainer)
-    warnings = _warnings(schema, trainer)
-    training = _training(trainer)
+    plan, progress = trained.plan, trained.progress
+    features = [feature_facts(encoder) for encoder in trained.layout.encoders]
+    statistics = _column_statistics(trained)
+    warnings = _warnings(schema, trained)
+    training = _training(trained)
     seconds = sum(one["duration"] for one in progress.history)
     names = [feature["name"] for feature in features]
     d_model = {"embedding_space_d_model": D_MODEL}
@@ -82,7 +82,7 @@ def build_card(
             "bad_lines": table.report.bad_line_count,
         },
         "warnings": warnings,
-        "decisions": {**plan.reasons, **_decisions(trainer, clusters)},
+        "decisions": {**plan.reasons, **_decisions(trained, clusters)},
         "model_identification": _identification(info, progress.stopped),
         "training_dataset": {**rows, "target_column": ""},
         "feature_inventory": features,
@@ -93,7 +93,7 @@ def build_card(
             "d_model": D_MODEL,
             "num_rows": plan.n_rows,
             "num_layers": BLOCKS + 2,
-            "num_parameters": trainer.parameters,
+            "num_parameters": trained.parameters,
         },
         "model_quality": _model_quality(training, statistics, warnings, progress.stopped),
         "technical_details": {
@@ -193,10 +193,10 @@ def _columns(
     ]
 
 
-def _column_statistics(trainer: Trainer) -> dict[str, Any]:
+def _column_statistics(trained: Trained) -> dict[str, Any]:
     result = {}
-    for name, figures in trainer.progress.best["columns"].items():
-        bits = trainer.entropy[name] / math.log(2)
+    for name, figures in trained.progress.best["columns"].items():
+        bits = trained.entropy[name] / math.log(2)
         share = 100 * figures["mutual_information_bits"] / bits if bits else 0.0
         result[name] = {**figures, "predictability_pct": min(100.0, share)}
     return result
@@ -219,9 +219,9 @@ def _configuration(plan: Plan, epochs: int, training: dict[str, Any]) -> dict[st
     }
 
 
-def _training(trainer: Trainer) -> dict[str, Any]:
-    history = [one for one in trainer.progress.history if one["phase"] == "space"]
-    best, first, last = trainer.progress.best, history[0], history[-1]
+def _training(trained: Trained) -> dict[str, Any]:
+    history = [one for one in trained.progress.history if one["phase"] == "space"]
+    best, first, last = trained.progress.best, history[0], history[-1]
     drop = first["validation_loss"] - best["validation_loss"]
     return {
         "best_epoch": {
@@ -264,8 +264,8 @@ def _mean_predictability(statistics: dict[str, Any]) -> float:
     return float(np.mean(shares)) if shares else 0.0
 
 
-def _decisions(trainer: Trainer, clusters: dict[str, Any]) -> dict[str, str]:
-    progress, plan = trainer.progress, trainer.plan
+def _decisions(trained: Trained, clusters: dict[str, Any]) -> dict[str, str]:
+    progress, plan = trained.progress, trained.plan
     best = progress.best["epoch"]
     end = f"ran the planned {plan.epochs} epochs"
     if progress.stopped:
@@ -280,9 +280,9 @@ def _decisions(trainer: Trainer, clusters: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _warnings(schema: Schema, trainer: Trainer) -> list[dict[str, Any]]:
-    found = [*schema.warnings, *trainer.warnings]
-    if trainer.progress.stopped:
+def _warnings(schema: Schema, trained: Trained) -> list[dict[str, Any]]:
+    found = [*schema.warnings, *trained.warnings]
+    if trained.progress.stopped:
         found.append(
             {
                 "type": "STOPPED_EARLY",

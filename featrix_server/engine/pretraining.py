@@ -95,6 +95,7 @@ def pretrain(
     epochs = min(progress.epoch, progress.space_epochs)
     if not finished:
         return PretrainResult("paused", epochs, best["epoch"], best["validation_loss"])
+    trainer.save_model(folder / "model.safetensors")
     clusters = write_artefacts(folder, table, trainer)
     card = build_card(table, schema, trainer, clusters, info, data_hash(table.path))
     write_json(folder / "card.json", card)

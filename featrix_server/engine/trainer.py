@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from .sphere import (
     fresh_graph_state,
     principal_components,
 )
+from .trained import Progress
 from .watch import GradientWatch
 
 KEEP_EVERY = 10
@@ -41,21 +42,6 @@ MOVIE_GRAPH_ROWS = 2_000
 MOVIE_RATE = 2e-3
 MOVIE_STEPS = 400
 """Steps of the 3D head while the embedding trains, spread over its frames."""
-
-
-@dataclass
-class Progress:
-    """All of a training's state that is no array."""
-
-    space_epochs: int  # planned, or taken once the embedding is finished
-    phase: str = "space"
-    epoch: int = -1  # last finished; 0 is the untrained model
-    step: int = 0
-    stopped: bool = False
-    early: bool = False
-    best: dict[str, Any] = field(default_factory=dict)  # report of the best epoch
-    history: list[dict[str, Any]] = field(default_factory=list)  # reports without columns
-    watch: dict[str, Any] = field(default_factory=dict)
 
 
 class Trainer:

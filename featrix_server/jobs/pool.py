@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 
 SHORT_LIFE_S = 5.0
 LONGEST_PAUSE_S = 30.0
+ERRAND_POLL_S = 0.1
+ERRANDS_ARGUMENT = "errands"
+"""What tells a worker process to run errands only, and to leave when there are no more."""
+_ERRANDS = -1  # beside the slots of the workers
 
 # `python -m` looks for modules in the current folder first, and the user's may hold anything.
 _PACKAGE_ROOT = Path(__file__).parents[2]
@@ -25,6 +29,9 @@ _PACKAGE_ROOT = Path(__file__).parents[2]
 
 class WorkerPool:
     """Worker processes, each with a thread that starts it, logs what it prints and replaces it.
+
+    One more process is there while there are short jobs (`db.ERRANDS`), which would otherwise wait
+    until a training is finished.
 
     The workers' leases are released the moment they die, so a job goes on at once in the
     replacement. Workers end when `stop` is called, and also when this process dies in any way.
@@ -47,6 +54,9 @@ class WorkerPool:
             threading.Thread(target=self._tend, args=(slot,), name=f"worker-{slot}", daemon=True)
             for slot in range(settings.workers)
         ]
+        self._threads.append(
+            threading.Thread(target=self._tend_errands, name="errands", daemon=True)
+        )
 
     def start(self) -> None:
         """Start the workers; returns at once."""
@@ -77,10 +87,7 @@ class WorkerPool:
             process = self._spawn(slot)
             if process is None:
                 return
-            assert process.stdout is not None
-            for line in process.stdout:
-                logger.info("worker %d: %s", process.pid, line.rstrip())
-            code = process.wait()
+            code = _follow(process)
             if self._stopping.is_set():
                 return
             logger.warning("worker %d ended (exit code %d); starting another", process.pid, code)
@@ -89,12 +96,29 @@ class WorkerPool:
             young = time.monotonic() - born < SHORT_LIFE_S
             pause = min(LONGEST_PAUSE_S, max(0.1, 2 * pause)) if young else 0.0
 
-    def _spawn(self, slot: int) -> subprocess.Popen[str] | None:
+    def _tend_errands(self) -> None:
+        while not self._stopping.wait(ERRAND_POLL_S):
+            try:
+                if not queue.has_errand(self._database):
+                    continue
+            except Exception:  # a busy database now may be well again in a moment
+                logger.exception("looking for errands")
+                self._stopping.wait(1.0)
+                continue
+            process = self._spawn(_ERRANDS, ERRANDS_ARGUMENT)
+            if process is None:
+                return
+            if _follow(process) and not self._stopping.is_set():
+                logger.warning("the process for errands %d died", process.pid)
+                queue.release_dead(self._database)
+                self._stopping.wait(1.0)
+
+    def _spawn(self, slot: int, *arguments: str) -> subprocess.Popen[str] | None:
         with self._lock:  # `stop` sees every process, and none starts after it
             if self._stopping.is_set():
                 return None
             process = subprocess.Popen(
-                [sys.executable, "-m", "featrix_server.jobs.worker"],
+                [sys.executable, "-m", "featrix_server.jobs.worker", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -108,3 +132,11 @@ class WorkerPool:
             process.stdin.write(self._settings.model_dump_json() + "\n")
             process.stdin.flush()
         return process
+
+
+def _follow(process: subprocess.Popen[str]) -> int:
+    """Log what a process prints until it ends; return its exit code."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        logger.info("worker %d: %s", process.pid, line.rstrip())
+    return process.wait()

@@ -20,7 +20,9 @@ from sqlalchemy.orm import Session
 
 from featrix_server.alive import is_alive
 from featrix_server.db import (
+    ERRANDS,
     OPEN_STATUSES,
+    SPACE_JOBS,
     Database,
     EventRow,
     JobRow,
@@ -68,14 +70,21 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def claim(database: Database, owner: str) -> Claim | None:
+def claim(database: Database, owner: str, *, errands: bool | None = None) -> Claim | None:
     """Take the oldest job that waits or whose worker has vanished; None if there is none.
 
     A job that has already cost `MAX_ATTEMPTS` workers is marked failed and passed over.
+
+    Parameters
+    ----------
+    database, owner
+        The database, and the name of this worker.
+    errands
+        True takes only short jobs (`db.ERRANDS`), False only the others, None any.
     """
     while True:
         with database.read() as session:  # the usual answer, "none", takes no write lock
-            seen = session.execute(_claimable().limit(1)).first()
+            seen = session.execute(_claimable(errands).limit(1)).first()
         if seen is None:
             return None
         with database.write() as session:
@@ -281,7 +290,7 @@ def control(
 def set_status(session: Session, job: JobRow, status: str) -> None:
     """Set a job's status, let the session follow, and say so in the event log."""
     job.status = status
-    if job.job_type == "train_es":  # later jobs (predictors) leave a done model done
+    if job.job_type in SPACE_JOBS:  # later jobs (predictors) leave a done model done
         row = session.get_one(SessionRow, job.session_id)
         if status == "running":
             row.status, row.started_at = "running", row.started_at or job.started_at
@@ -307,8 +316,14 @@ def _lease_is_over() -> Any:
     return or_(JobRow.lease_expires_at.is_(None), JobRow.lease_expires_at < now())
 
 
-def _claimable() -> Any:
-    return (
+def has_errand(database: Database) -> bool:
+    """Tell whether a short job could be claimed."""
+    with database.read() as session:
+        return session.execute(_claimable(errands=True).limit(1)).first() is not None
+
+
+def _claimable(errands: bool | None) -> Any:
+    query = (
         select(JobRow.id, JobRow.status, JobRow.lease_owner)
         .where(
             or_(
@@ -318,6 +333,9 @@ def _claimable() -> Any:
         )
         .order_by(JobRow.created_at, JobRow.id)
     )
+    if errands is None:
+        return query
+    return query.where(JobRow.job_type.in_(ERRANDS) == errands)
 
 
 def _fresh_lease() -> dict[str, Any]:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from featrix_server import engine
-from featrix_server.db import Database, JobRow, PredictorRow, SessionRow
+from featrix_server.db import (
+    CHECKPOINT_JOB,
+    TRAIN_JOB,
+    Database,
+    JobRow,
+    PredictorRow,
+    SessionRow,
+)
 from featrix_server.jobs import queue
 from featrix_server.settings import Settings
 from featrix_server.store import DATA_FILE, LABELS_FILE, SCHEMA_FILE, Store, predictor_folder
@@ -119,6 +126,15 @@ def _train_space(work: _Work) -> tuple[str, dict[str, Any]]:
     }
 
 
+def _finish_checkpoint(work: _Work) -> tuple[str, dict[str, Any]]:
+    with work.database.read() as session:
+        parent = session.get(SessionRow, work.row.parent_id)
+    lineage = {"parent_id": work.row.parent_id, "parent_name": parent.name if parent else None}
+    options = engine.TrainOptions(**work.job.spec)
+    facts = work.card_facts(None) | lineage
+    return "done", engine.finish_snapshot(work.table, work.folder, options, info=facts)
+
+
 def _train_predictor(work: _Work) -> tuple[str, dict[str, Any]]:
     assert work.predictor is not None
     folder = predictor_folder(work.folder, work.predictor.id)
@@ -143,6 +159,7 @@ def _train_predictor(work: _Work) -> tuple[str, dict[str, Any]]:
 
 
 _RUNNERS: dict[str, Callable[[_Work], tuple[str, dict[str, Any]]]] = {
-    "train_es": _train_space,
+    TRAIN_JOB: _train_space,
+    CHECKPOINT_JOB: _finish_checkpoint,
     "train_single_predictor": _train_predictor,
 }

@@ -20,6 +20,7 @@ from importlib import import_module
 from featrix_server import engine
 from featrix_server.db import Database, is_disk_full, open_database
 from featrix_server.jobs import queue
+from featrix_server.jobs.pool import ERRANDS_ARGUMENT
 from featrix_server.jobs.training import UnknownJobError, train
 from featrix_server.settings import Settings
 
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.05
 """Pause between two looks into the queue: how long a new job may wait for an idle worker."""
+
+ERRAND_IDLE_S = 30.0
+"""How long a process for errands waits for another one: errands come in groups."""
 
 NICENESS = 5
 """Training yields the processor to the server and to the user's notebook."""
@@ -141,20 +145,36 @@ class _Warmer:
 
 
 def work(settings: Settings) -> None:
-    """Run jobs as they come, for ever."""
+    """Run jobs as they come, for ever; errands are not among them."""
     database = open_database(settings)
     engine.enable_compile_cache(settings.data_dir / "compile-cache")
     warmer = _Warmer()
     warmer.start()
     owner = queue.owner_name()
     while True:
-        held = queue.claim(database, owner)
+        held = queue.claim(database, owner, errands=False)
         if held is None:
             time.sleep(POLL_S)
             continue
         warmer.stop()
         _run(settings, database, held)
         warmer.start()
+
+
+def run_errands(settings: Settings) -> None:
+    """Run errands as they come, until none has come for `ERRAND_IDLE_S`."""
+    database = open_database(settings)
+    engine.enable_compile_cache(settings.data_dir / "compile-cache")
+    owner = queue.owner_name()
+    last = time.monotonic()
+    while time.monotonic() - last < ERRAND_IDLE_S:
+        held = queue.claim(database, owner, errands=True)
+        if held is None:
+            time.sleep(POLL_S)
+            continue
+        _run(settings, database, held)
+        last = time.monotonic()
+    database.close()
 
 
 def _leave_with_server() -> None:
@@ -171,6 +191,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     for chatty in ("alembic", "jax"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    if sys.argv[1:] == [ERRANDS_ARGUMENT]:
+        run_errands(settings)  # somebody waits for these: not nice
+        sys.stdout.flush()
+        os._exit(0)  # the thread that reads standard input would hold up a normal end
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     work(settings)

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from fastapi import Path as PathParameter
 from sqlalchemy import select
 
-from featrix_server.db import Database, JobRow, PredictorRow, SessionRow
+from featrix_server.db import SPACE_JOBS, Database, JobRow, PredictorRow, SessionRow
 from featrix_server.errors import ApiError
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
@@ -52,8 +52,8 @@ class OpenSession:
 
     @property
     def training(self) -> JobRow | None:
-        """The newest job that trains the embedding space."""
-        return next((job for job in reversed(self.jobs) if job.job_type == "train_es"), None)
+        """The newest job that makes the embedding space."""
+        return next((job for job in reversed(self.jobs) if job.job_type in SPACE_JOBS), None)
 
     @property
     def predictor_training(self) -> JobRow | None:

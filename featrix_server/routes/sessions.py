@@ -205,6 +205,7 @@ def _shared_fields(session: OpenSession) -> dict[str, Any]:
     return {
         "session_id": row.id,
         "parent_id": row.parent_id,
+        "parent_epoch": row.parent_epoch,
         "name": row.name,
         "status": session.status,
         "es_status": session.training.status if session.training else row.status,
