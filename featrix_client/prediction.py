@@ -24,14 +24,15 @@ class PredictionResult:
     prediction_uuid : str or None
         Names this answer, for feedback. None if the record could not be answered.
     predicted_class : str or None
-        The class, as text.
+        The class, or the number, as text.
     prediction : object
         The class in the type of the target column; for numbers, the number in its own units.
     probability : float or None
         Probability of the predicted class; below 0.5 where another threshold decides. None for
         numbers.
     confidence : float or None
-        0 at the border between two classes, 1 at most. None for numbers.
+        0 at the border between two classes, 1 at most. For numbers: 0.5 where the expected error
+        is the usual one, more where it is smaller.
     probabilities : dict of str to float
         Class to probability, together 1. Empty for numbers.
     threshold : float or None
@@ -49,7 +50,8 @@ class PredictionResult:
     prediction_interval : (float, float) or None
         For numbers: where the true value lies in nine of ten cases.
     error : str or None
-        Why this record could not be answered; everything else is then empty.
+        Why this record could not be answered; everything but the two lists of columns is then
+        empty.
     raw : dict
         The answer of the server as it came.
     """

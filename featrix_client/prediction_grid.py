@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from featrix_client.errors import FeatrixInputError, FeatrixWarning
 from featrix_client.grid_axes import (
     DEFAULT_SHAPE,
+    Axis,
     Position,
     checked_position,
     checked_shape,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     Values = np.ndarray[Any, Any]
     Listener = Callable[[Values, Values], object]
+
+_STATE = ("axis_labels", "axis_values", "results", "_layers", "_queue")
 
 PART_CELLS = 2000
 """Cells a request: few enough that a large grid is seen to fill, enough to cost little."""
@@ -271,7 +274,7 @@ class PredictionGrid:
     ) -> int:
         """Fill every cell with the prediction of a record varied along the axes.
 
-        What the grid held or had queued before is dropped.
+        What the grid held or had queued before is dropped, unless the call is refused.
 
         Parameters
         ----------
@@ -292,7 +295,7 @@ class PredictionGrid:
         Raises
         ------
         ValueError
-            If the axes do not fit the grid, or name a column the model does not use.
+            If the axes do not fit the grid, or one of them changes no column of the predictor.
 
         Examples
         --------
@@ -302,6 +305,7 @@ class PredictionGrid:
         """
         base = clean_record(base_record, "base_record")
         read = read_axes(axes, self.shape)
+        before = {name: getattr(self, name) for name in _STATE}
         self.axis_labels = [axis.label for axis in read]
         self.axis_values = [axis.ticks for axis in read]
         self.results, self._layers, self._queue = {}, {}, {}
@@ -311,9 +315,14 @@ class PredictionGrid:
             for step in steps:
                 record.update(step)
             self._queue[place] = record
-        return self._process(show_progress, [axis.label for axis in read if axis.is_column])
+        try:
+            return self._process(show_progress, read)
+        except FeatrixInputError:
+            if not self.results:
+                vars(self).update(before)
+            raise
 
-    def _process(self, show_progress: bool, columns: Sequence[str]) -> int:
+    def _process(self, show_progress: bool, axes: Sequence[Axis]) -> int:
         from tqdm.auto import tqdm
 
         positions, filled, failed = list(self._queue), 0, []
@@ -323,7 +332,7 @@ class PredictionGrid:
         ) as bar:
             for start, results in zip(range(0, len(positions), PART_CELLS), parts, strict=False):
                 if start == 0:
-                    self._check_columns(columns, results[0])
+                    self._check_axes(axes, results[0])
                 places = positions[start : start + len(results)]
                 failed += [
                     (place, result.error)
@@ -343,18 +352,21 @@ class PredictionGrid:
             )
         return filled
 
-    def _check_columns(self, columns: Sequence[str], result: PredictionResult) -> None:
-        """Refuse an axis that changes nothing: the model has no such column."""
-        unknown = [column for column in columns if column in result.ignored_query_columns]
-        if not unknown:
-            return
-        self._queue = {}
-        known = ", ".join(result.available_query_columns)
-        raise FeatrixInputError(
-            f"The predictor does not use the column {unknown[0]!r}, so nothing changes along it.",
-            hint=f"Its columns are: {known}." if known else None,
-            field="axes",
-        )
+    def _check_axes(self, axes: Sequence[Axis], result: PredictionResult) -> None:
+        """Refuse an axis that changes nothing: the predictor uses none of its columns."""
+        known, unknown = result.available_query_columns, set(result.ignored_query_columns)
+        for axis in axes:
+            names = dict.fromkeys(name for step in axis.steps for name in step)
+            if not (unknown.issuperset(names) or (known and set(known).isdisjoint(names))):
+                continue
+            which = f"column {axis.label!r}"
+            if not axis.is_column:
+                which = f"columns of the axis {axis.label!r} ({', '.join(names) or 'none'})"
+            raise FeatrixInputError(
+                f"The predictor does not use the {which}, so nothing changes along it.",
+                hint=f"Its columns are: {', '.join(known)}." if known else None,
+                field="axes",
+            )
 
     def _store(self, places: list[Position], results: list[PredictionResult]) -> None:
         import numpy as np

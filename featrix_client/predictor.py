@@ -22,7 +22,8 @@ class Predictor(AnswersOfPredictor):
     id, name : str
         Predictor id; name given to it, else its target column.
     session_id : str
-        The foundational model it stands on.
+        The foundational model it stands on; with labels of its own, a session that shares the
+        space of that model.
     target_column : str
         What it predicts.
     target_type : {"set", "numeric"}
@@ -86,6 +87,7 @@ class Predictor(AnswersOfPredictor):
                 hint=f"It has: {known}." if known else "It has none yet.",
             )
         self.raw, self.training_state = body, entry.state
+        self._session_id = entry.session_id or self._session_id
         self.name = entry.name
         self.target_column, self.target_type = entry.target_column, entry.target_type
         self.accuracy, self.auc, self.f1 = entry.accuracy, entry.auc, entry.f1
@@ -119,6 +121,22 @@ class Predictor(AnswersOfPredictor):
         answer = self._transport.get(f"{self._path}/training_metrics", predictor_id=self.id)
         metrics: dict[str, Any] = answer.get("training_metrics") or {}
         return metrics
+
+    def get_model_card(self) -> dict[str, Any]:
+        """Return the predictor's model card: what was decided in training, and why.
+
+        Returns
+        -------
+        dict
+            As `FoundationalModel.get_model_card`, of this predictor alone.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 409 before it is trained.
+        """
+        card: dict[str, Any] = self._transport.get(f"{self._path}/model_card", predictor_id=self.id)
+        return card
 
     def get_training_metrics(self) -> dict[str, Any]:
         """Return the epochs of the training as lists, in the form of the model's own metrics.

@@ -148,9 +148,16 @@ class AnswersOfPredictor(TrainingRun):
             raise FeatrixInputError(
                 f"No line of {file_path} is a record. {lines[0]}", field="file_path"
             )
-        results = iter(self._batch(good, show_progress))
+        answered = self._batch(good, show_progress)
+        results, first = iter(answered), answered[0]  # every line has the same columns
         return BatchResults(
-            PredictionResult(error=line) if isinstance(line, str) else next(results)
+            PredictionResult(
+                error=line,
+                ignored_query_columns=list(first.ignored_query_columns),
+                available_query_columns=list(first.available_query_columns),
+            )
+            if isinstance(line, str)
+            else next(results)
             for line in lines
         )
 

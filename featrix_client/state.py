@@ -50,6 +50,9 @@ class PredictorEntry:
         In the words of the API reference.
     state : TrainingState
         Of its newest training.
+    session_id : str or None
+        The session it lives in, where the server says so: one with labels of its own lives in
+        another than its model.
     accuracy, auc, f1 : float or None
         None before it is trained, for numbers, and where the server tells them elsewhere.
     """
@@ -59,6 +62,7 @@ class PredictorEntry:
     target_column: str
     target_type: Literal["set", "numeric"]
     state: TrainingState
+    session_id: str | None
     accuracy: float | None
     auc: float | None
     f1: float | None
@@ -103,6 +107,7 @@ def _predictor_entry(key: str, job_id: str | None, item: dict[str, Any]) -> Pred
         target_column=target,
         target_type="numeric" if numeric else "set",
         state=_state(job_id, item, {}),
+        session_id=item.get("session_id"),
         accuracy=item.get("accuracy"),
         auc=_first(item, "auc", "roc_auc"),
         f1=_first(item, "f1", "f1_score"),
@@ -143,7 +148,12 @@ def is_open(body: dict[str, Any], job_id: str | None = None) -> bool:
     jobs = body.get("jobs") or {}
     if job_id is not None:
         return jobs.get(job_id, {}).get("status") in _OPEN
-    words = {job.get("status") for job in jobs.values()} or {body["session"].get("status")}
+    session = body["session"]
+    words = {
+        job.get("status")
+        for job in jobs.values()
+        if job.get("session_id") in (None, session.get("session_id"))
+    } or {session.get("status")}
     return not words.isdisjoint(_OPEN)
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from starlette.responses import Response
 
 from featrix_server.db import OPEN_STATUSES, JobRow, PredictorRow, SessionRow
@@ -15,7 +15,7 @@ from featrix_server.prediction_log import Asker, PredictionLog, new_uuids
 from featrix_server.predictor_creation import refusing
 from featrix_server.predictor_schemas import TrainingInProgress
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import Context, find_session, unknown_predictor
+from featrix_server.routes.context import Context, find_session, labelled_for, unknown_predictor
 from featrix_server.store import predictor_folder
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
         .join(SessionRow, SessionRow.id == PredictorRow.session_id)
         .where(
             PredictorRow.id == predictor_id,
-            PredictorRow.session_id == session_id,
+            or_(PredictorRow.session_id == session_id, labelled_for(session_id)),
             SessionRow.deleted_at.is_(None),
         )
     )
@@ -106,7 +106,7 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
         find_session(session_id, context)  # it may be the model that is not there
         raise unknown_predictor(session_id, predictor_id)
     row, job = found
-    space = context.store.folder(session_id)
+    space = context.store.folder(row.session_id)
     model = context.models.predictor(predictor_folder(space, row.id), space)
     return _not_yet(row, job) if model is None else Asked(row, model, context.predictions)
 

@@ -158,15 +158,16 @@ def train_more(context: Context, session: OpenSession, body: TrainMore) -> Predi
     """
     wanted = [
         row
-        for row in session.predictors
+        for row in session.all_predictors
         if body.predictor_id in (None, row.id)
         and (body.predictor_id is not None or body.target_column in (None, row.target_column))
     ]
     if not wanted:
         raise unknown_predictor(session.row.id, body.predictor_id or body.target_column or "")
     with context.database.write() as database:
-        job = database.get_one(JobRow, wanted[-1].job_id, with_for_update=True)
-        predictor = database.get_one(PredictorRow, wanted[-1].id)
+        newest = max(wanted, key=lambda row: row.created_at)
+        job = database.get_one(JobRow, newest.job_id, with_for_update=True)
+        predictor = database.get_one(PredictorRow, newest.id)
         if job.status in OPEN_STATUSES:
             if job.spec.get("more") != body.epochs:
                 raise invalid_input(

@@ -92,6 +92,9 @@ class JobInfo(BaseModel):
     """One job of a session."""
 
     job_type: str
+    session_id: str = Field(
+        description="Whose job it is: of a predictor with labels of its own, another session's."
+    )
     status: str
     requested: str | None = Field(description="Asked for, and not done yet.")
     name: str | None

@@ -109,7 +109,8 @@ class PredictorRow(Base):
 
     ``options`` are those of ``engine.PredictorOptions``. ``trained_at`` is when its training was
     last finished; from the first time on it can answer, whatever becomes of a later training.
-    ``labels_digest`` is the SHA-256 of the labels file it came with.
+    ``labels_digest`` is the SHA-256 of the labels file it came with; such a predictor belongs to
+    its session's parent, too. A copy of it has none.
     """
 
     __tablename__ = "predictors"

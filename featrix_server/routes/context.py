@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi import Path as PathParameter
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 
 from featrix_server.db import SPACE_JOBS, Database, JobRow, PredictorRow, SessionRow
 from featrix_server.errors import ApiError
@@ -43,12 +43,18 @@ ContextDep = Annotated[Context, Depends(get_context)]
 
 @dataclass(frozen=True)
 class OpenSession:
-    """A session as a request found it: its row, jobs and predictors oldest first, its folder."""
+    """A session as a request found it: its row, jobs and predictors oldest first, its folder.
+
+    ``labelled`` are predictors of this model that learned from a table of labels. They live in
+    sessions of their own, which share its space, but belong to it all the same.
+    """
 
     row: SessionRow
     jobs: tuple[JobRow, ...]
     folder: Path
     predictors: tuple[PredictorRow, ...] = ()
+    labelled: tuple[PredictorRow, ...] = ()
+    labelled_jobs: tuple[JobRow, ...] = ()
 
     @property
     def training(self) -> JobRow | None:
@@ -61,15 +67,20 @@ class OpenSession:
         jobs = (job for job in self.jobs if job.job_type == "train_single_predictor")
         return max(jobs, key=lambda job: job.created_at, default=None)
 
+    @property
+    def all_predictors(self) -> tuple[PredictorRow, ...]:
+        """Its own predictors, then those with labels of their own."""
+        return self.predictors + self.labelled
+
     def predictor(self, predictor_id: str) -> PredictorRow:
         """Return one of the predictors.
 
         Raises
         ------
         ApiError
-            404 if the session has no such predictor.
+            404 if the model has no such predictor.
         """
-        for row in self.predictors:
+        for row in self.all_predictors:
             if row.id == predictor_id:
                 return row
         raise unknown_predictor(self.row.id, predictor_id)
@@ -99,7 +110,26 @@ def find_session(
         jobs = tuple(database.scalars(query.order_by(JobRow.created_at, JobRow.id)))
         made = select(PredictorRow).where(PredictorRow.session_id == session_id)
         predictors = tuple(database.scalars(made.order_by(PredictorRow.created_at)))
-    return OpenSession(row, jobs, context.store.folder(row.id), predictors)
+        labelled = database.execute(
+            select(PredictorRow, JobRow)
+            .join(JobRow, JobRow.id == PredictorRow.job_id)
+            .join(SessionRow, SessionRow.id == PredictorRow.session_id)
+            .where(labelled_for(session_id), SessionRow.deleted_at.is_(None))
+            .order_by(PredictorRow.created_at)
+        ).all()
+    return OpenSession(
+        row,
+        jobs,
+        context.store.folder(row.id),
+        predictors,
+        labelled=tuple(predictor for predictor, _ in labelled),
+        labelled_jobs=tuple(job for _, job in labelled),
+    )
+
+
+def labelled_for(session_id: str) -> ColumnElement[bool]:
+    """Return the condition that a predictor learned from a table of labels for this model."""
+    return and_(SessionRow.parent_id == session_id, PredictorRow.labels_digest.is_not(None))
 
 
 SessionDep = Annotated[OpenSession, Depends(find_session)]

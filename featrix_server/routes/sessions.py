@@ -72,7 +72,7 @@ def list_sessions(
 def session_status(session: SessionDep, context: ContextDep) -> StatusDocument:
     """Tell everything about a model: its state, its jobs, their progress."""
     row = session.row
-    job = session.training
+    job, jobs = session.training, session.jobs + session.labelled_jobs
     info = SessionInfo(
         **_shared_fields(session),
         failed=session.status == "failed",
@@ -86,16 +86,14 @@ def session_status(session: SessionDep, context: ContextDep) -> StatusDocument:
         warnings=row.warnings,
         error=row.error,
         single_predictors=[
-            f"predictors/{one.id}" if one.trained_at else "" for one in session.predictors
+            f"predictors/{one.id}" if one.trained_at else "" for one in session.all_predictors
         ],
         predictor_deletion_protection={
-            one.id: row.deletion_protection for one in session.predictors
+            one.id: row.deletion_protection for one in session.all_predictors
         },
-        job_plan=[_plan_entry(session, job) for job in session.jobs],
+        job_plan=[_plan_entry(session, job) for job in jobs],
     )
-    return StatusDocument(
-        session=info, jobs={job.id: _job_info(session, job) for job in session.jobs}
-    )
+    return StatusDocument(session=info, jobs={job.id: _job_info(session, job) for job in jobs})
 
 
 @router.get("/compute/session/{session_id}/columns", response_model=Columns, responses=_COMMON)
@@ -229,6 +227,7 @@ def _job_info(session: OpenSession, job: JobRow) -> JobInfo:
     age = (now() - job.heartbeat_at).total_seconds() if job.heartbeat_at else None
     fields: dict[str, Any] = {
         "job_type": job.job_type,
+        "session_id": job.session_id,
         "status": job.status,
         "requested": job.requested,
         "name": job.name,
@@ -271,7 +270,7 @@ def _plan_entry(session: OpenSession, job: JobRow) -> dict[str, Any]:
     predictor = session.predictor(job.predictor_id)
     return entry | {
         "predictor_id": predictor.id,
-        "predictor_index": session.predictors.index(predictor),
+        "predictor_index": session.all_predictors.index(predictor),
         "spec": {
             **predictor.options,
             "target_column_type": predictor.target_type,

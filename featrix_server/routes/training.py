@@ -81,16 +81,21 @@ def _series(lists: dict[str, list[Any]]) -> dict[str, Any]:
 def _told_predictor(session: OpenSession, predictor_id: str | None) -> PredictorRow | None:
     if predictor_id is not None:
         return session.predictor(predictor_id)
-    trained = [(one.trained_at, one) for one in session.predictors if one.trained_at]
+    trained = [(one.trained_at, one) for one in session.all_predictors if one.trained_at]
     return max(trained, key=lambda pair: pair[0], default=(None, None))[1]
+
+
+def _folder(context: Context, predictor: PredictorRow) -> Path:
+    return predictor_folder(context.store.folder(predictor.session_id), predictor.id)
 
 
 def _predictor_metrics(
     session: OpenSession, context: Context, predictor: PredictorRow
 ) -> dict[str, Any]:
-    job = next(job for job in session.jobs if job.id == predictor.job_id)
+    jobs = session.jobs + session.labelled_jobs
+    job = next(job for job in jobs if job.id == predictor.job_id)
     reports = epoch_reports(context.database, job)
-    folder = predictor_folder(session.folder, predictor.id)
+    folder = _folder(context, predictor)
     found = predictor_metrics(folder, predictor.target_column, reports)
     return found | {"predictor_id": predictor.id, "problem_type": predictor.problem_type}
 
@@ -107,14 +112,15 @@ def _predictor_metrics(
         }
     },
 )
-def model_card(session: SessionDep, predictor_id: PredictorQuery = None) -> Response:
+def model_card(
+    session: SessionDep, context: ContextDep, predictor_id: PredictorQuery = None
+) -> Response:
     """Give the model card; `predictors` in it are the cards of the trained predictors, by id.
 
     With a predictor, give that one's card alone.
     """
     if predictor_id is not None:
-        session.predictor(predictor_id)
-        path = predictor_folder(session.folder, predictor_id) / "card.json"
+        path = _folder(context, session.predictor(predictor_id)) / "card.json"
         if path.exists():
             return FileResponse(path, media_type="application/json")
         raise not_ready(
@@ -122,7 +128,7 @@ def model_card(session: SessionDep, predictor_id: PredictorQuery = None) -> Resp
             hint="Wait for the end of the training: predictor.wait_for_training().",
         )
     path = _finished_file(session, "card.json")
-    cards = {one.id: predictor_folder(session.folder, one.id) for one in session.predictors}
+    cards = {one.id: _folder(context, one) for one in session.all_predictors}
     found = {
         name: json.loads((folder / "card.json").read_text("utf-8"))
         for name, folder in cards.items()

@@ -69,6 +69,30 @@ def featrix(server_home: Path, monkeypatch: pytest.MonkeyPatch) -> FeatrixSphere
     return FeatrixSphere()
 
 
+@pytest.fixture(scope="session")
+def parent(server_home, people) -> FoundationalModel:
+    """A trained model whose table also holds a constant column and one too rare class."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEATRIX_HOME", str(server_home))
+        sphere = FeatrixSphere("local")
+    df = people(300)
+    df["group"] = np.where(df["spend"] > 60, "high", np.where(df.index % 3 == 0, "low", "mid"))
+    df["lonely"] = ["one"] + ["many"] * 299
+    df["same"], df["seven"] = "x", 7
+    fm = sphere.create_foundational_model(name="parents", df=df, epochs=2)
+    return fm.wait_for_training(max_wait_time=280, show_progress=False)
+
+
+@pytest.fixture(scope="session")
+def classifier(parent) -> Predictor:
+    """A binary classifier of ten epochs."""
+    predictor = parent.create_binary_classifier(
+        "plan", name="plans", rare_label_value="gold", epochs=10, cost_false_negative=3
+    )
+    assert (predictor.status, predictor.accuracy) == ("training", None)
+    return predictor.wait_for_training(max_wait_time=250, show_progress=False)
+
+
 @pytest.fixture
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty data folder for a test that starts a server of its own; it is ended after it."""

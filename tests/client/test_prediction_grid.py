@@ -141,6 +141,17 @@ def test_an_axis_that_changes_nothing_is_refused(predictor):
     assert grid.fill({}, {"age": [1, 2]}) == 2
 
 
+def test_a_refused_filling_leaves_the_grid_as_it_was(predictor):
+    grid = predictor.predict_grid(1, (2,))
+    grid.fill({}, {"age": [20, 60]})
+    grid.predict({"age": 30}, 0)
+    before = grid.values, grid.axis_labels, grid.axis_values, grid.queued
+    with pytest.raises(ValueError, match=r"columns of the axis 'who' \(shoe, hat\)"):
+        grid.fill({"age": 5}, {"who": [{"shoe": 44}, {"hat": 7}]})
+    np.testing.assert_array_equal(grid.values, before[0])
+    assert (grid.axis_labels, grid.axis_values, grid.queued) == before[1:]
+
+
 def test_cells_appear_while_the_batch_runs(model, predictor, capsys):
     grid = predictor.predict_grid(2, (100, 50))
     heard = []

@@ -189,6 +189,7 @@ def test_a_csv_file_with_bad_lines(model, predictor, tmp_path):
         None,
     ]
     assert [r.predicted_class for r in results] == ["no", None, "yes", None, "yes"]
+    assert all(r.available_query_columns == COLUMNS for r in results)
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t", "|", ";"])

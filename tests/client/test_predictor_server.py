@@ -7,34 +7,6 @@ import pandas as pd
 import pytest
 import requests
 
-from featrix_client import FeatrixSphere, FoundationalModel, Predictor
-
-
-@pytest.fixture(scope="module")
-def parent(server_home, people) -> FoundationalModel:
-    """A trained model whose table also holds a constant column and one too rare class."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FEATRIX_HOME", str(server_home))
-        sphere = FeatrixSphere("local")
-    df = people(300)
-    df["group"] = np.where(df["spend"] > 60, "high", np.where(df.index % 3 == 0, "low", "mid"))
-    df["lonely"] = ["one"] + ["many"] * 299
-    df["same"] = "x"
-    fm = sphere.create_foundational_model(name="parents", df=df, epochs=2)
-    with pytest.raises(ValueError, match="not trained yet"):
-        fm.create_binary_classifier("plan")
-    return fm.wait_for_training(max_wait_time=280, show_progress=False)
-
-
-@pytest.fixture(scope="module")
-def classifier(parent) -> Predictor:
-    """A binary classifier of ten epochs."""
-    predictor = parent.create_binary_classifier(
-        "plan", name="plans", rare_label_value="gold", epochs=10, cost_false_negative=3
-    )
-    assert (predictor.status, predictor.accuracy) == ("training", None)
-    return predictor.wait_for_training(max_wait_time=250, show_progress=False)
-
 
 def test_a_classifier_is_trained_found_and_followed(parent, classifier, featrix):
     assert classifier.status == "done"
@@ -52,6 +24,9 @@ def test_a_classifier_is_trained_found_and_followed(parent, classifier, featrix)
     assert metrics["target_column"] == "plan"
     assert len(metrics["training_info"]) == len(epochs)
     assert classifier.get_training_metrics()["data"]["epochs"] == epochs
+    card = classifier.get_model_card()
+    assert card["model_identification"]["target_column"] == "plan"
+    assert card["decisions"]["threshold"]
     parent.refresh()
     assert parent.status == "done"
 
@@ -118,60 +93,21 @@ def test_a_regressor_and_training_on(parent):
     assert regressor.predict({"age": 70, "plan": "gold"}).prediction > 60
 
 
-def test_labels_of_their_own(parent):
+def test_labels_of_their_own(parent, featrix):
     labels = pd.DataFrame({"__featrix_row_id": range(0, 300, 2), "answer": ["a", "b", "a"] * 50})
     predictor = parent.create_multi_classifier("answer", labels_df=labels, epochs=2)
     predictor.wait_for_training(max_wait_time=250, show_progress=False)
     assert set(predictor.predict({"age": 30}).probabilities) == {"a", "b"}
-
-
-@pytest.mark.parametrize(
-    ("create", "says"),
-    [
-        (lambda fm: fm.create_binary_classifier("plam"), "no column 'plam'(.|\n)*plan"),
-        (lambda fm: fm.create_binary_classifier("same"), "all labels of 'same'"),
-        (lambda fm: fm.create_multi_classifier("lonely"), "single row"),
-        (lambda fm: fm.create_binary_classifier("group"), "group"),
-        (lambda fm: fm.create_regressor("plan"), "numbers"),
-        (lambda fm: fm.create_binary_classifier("plan", rare_label_value="red"), "'red'"),
-        (
-            lambda fm: fm.create_binary_classifier("plan", class_imbalance={"gold": 1}),
-            "class_imbalance",
-        ),
-        (
-            lambda fm: fm.create_binary_classifier(
-                "x", labels_df=pd.DataFrame({"x": ["a", "b"] * 20})
-            ),
-            "does not match",
-        ),
-        (
-            lambda fm: fm.create_binary_classifier(
-                "x", labels_df=pd.DataFrame({"__featrix_row_id": range(280, 320), "x": [0, 1] * 20})
-            ),
-            "__featrix_row_id",
-        ),
-    ],
-)
-def test_what_cannot_be_learned_leaves_nothing_behind(parent, featrix, create, says):
-    before = [one.id for one in parent.list_predictors()], featrix.list_sessions()
-    with pytest.raises(ValueError, match=says):
-        create(parent)
-    assert ([one.id for one in parent.list_predictors()], featrix.list_sessions()) == before
-
-
-def test_bad_questions(classifier):
-    with pytest.raises(ValueError, match="none of the predictor's columns"):
-        classifier.predict({"shoe": 44})
-    good, bad = classifier.batch_predict([{"age": 30}, {"shoe": 44}])
-    assert (good.error, bad.prediction) == (None, None)
-    assert "none of the predictor's columns" in bad.error
-    grid = classifier.predict_grid(1, (2,))
-    with pytest.raises(ValueError, match=r"does not use the column 'shoe'(.|\n)*age"):
-        grid.fill({"age": 50}, {"shoe": [44, 45]})
-    with pytest.raises(ValueError, match="does not use the column 'plan'"):
-        grid.fill({"age": 50}, {"plan": ["gold", "basic"]})  # the target itself
-    with pytest.raises(ValueError, match="records is empty"):
-        classifier.batch_predict([])
+    assert predictor.session_id != parent.id
+    listed = {one.id: one for one in parent.list_predictors()}[predictor.id]
+    found = featrix.predictor(predictor.id, parent.id)
+    for other in (listed, found):
+        assert repr(other) == repr(predictor)
+        assert other.session_id == predictor.session_id
+        assert other.predict({"age": 30}).probabilities == pytest.approx(
+            predictor.predict({"age": 30}).probabilities
+        )
+    assert found.get_metrics()["predictor_id"] == predictor.id
 
 
 def test_unknown_predictors_and_predictions(parent, featrix):

@@ -127,7 +127,9 @@ def test_bad_rows_do_not_sink_the_batch(model, records):
         assert one.prediction is None
     assert "colour" in answers[2].error
     assert "age" in answers[2].error, "says what is known"
-    assert answers[4].ignored_query_columns == ["colour"]
+    assert all(one.available_query_columns == model.columns for one in answers)
+    ignored = [one.ignored_query_columns for one in answers]
+    assert ignored[1:5] == [[], ["colour"], [], ["colour"]]
     alone = model.predict([records[1]])[0]
     np.testing.assert_allclose(numbers_of(answers[5]), numbers_of(alone), atol=1e-6)
     assert model.predict([]) == []

@@ -187,9 +187,19 @@ class PredictorModel:
         return [
             next(answered)
             if error is None
-            else Prediction(error=error, available_query_columns=self.columns)
-            for error in errors
+            else Prediction(
+                error=error,
+                ignored_query_columns=self._unknown(record),
+                available_query_columns=self.columns,
+            )
+            for record, error in zip(records, errors, strict=True)
         ]
+
+    def _unknown(self, record: Any) -> list[str]:
+        """Columns of a record that the predictor does not use."""
+        if not isinstance(record, dict) or self._known.issuperset(record):
+            return []
+        return [str(name) for name in record if name not in self._known]
 
     def _fault(self, record: Any) -> str | None:
         if not isinstance(record, dict):
@@ -211,10 +221,7 @@ class PredictorModel:
         for prediction, record, found in zip(predictions, records, warnings, strict=True):
             prediction.guardrails = found
             prediction.available_query_columns = self.columns
-            if not self._known.issuperset(record):
-                prediction.ignored_query_columns = [
-                    str(name) for name in record if name not in self._known
-                ]
+            prediction.ignored_query_columns = self._unknown(record)
         return predictions
 
     def _class_predictions(self, answers: Answers, variant: Variant) -> list[Prediction]:

@@ -94,6 +94,9 @@ def test_a_bad_row_does_not_sink_the_batch(asked: Asked) -> None:
     assert [answer["error"] is None for answer in answers] == [1, 0, 0, 0, 0, 1, 1]
     assert "not str" in answers[1]["error"]
     assert "age, price, note" in answers[3]["error"]
+    assert answers[3]["ignored_query_columns"] == ["shoe"]
+    for answer in answers:
+        assert answer["available_query_columns"] == ["age", "price", "note"]
     assert answers[1]["prediction"] is None
     assert set(answers[1]) == FIELDS
     assert answers[5]["guardrails"]["age"].startswith("unparseable:")
@@ -169,11 +172,16 @@ def test_a_predictor_is_evaluated_on_known_rows(asked: Asked) -> None:
 
 def test_unknown_predictors_and_models_are_told_apart(asked: Asked) -> None:
     http, model = asked.model.server.http, asked.model
-    other = asked.made["churned"]["predictor_id"]  # of another session
-    for predictor_id in ("none", "../plan", other):
+    for predictor_id in ("none", "../plan"):
         query = {"query_record": ROW, "predictor_id": predictor_id}
         told = assert_envelope(http.post(f"{model.path}/predict", json=query), 404, "not_found")
         assert told["field"] == "predictor_id"
+    parents = asked.made["plan"]["predictor_id"]  # not of the session made for the labels
+    path = f"/compute/session/{asked.made['churned']['session_id']}/predict"
+    told = assert_envelope(
+        http.post(path, json={"query_record": ROW, "predictor_id": parents}), 404, "not_found"
+    )
+    assert told["field"] == "predictor_id"
     query = {"query_record": ROW, "predictor_id": asked.made["plan"]["predictor_id"]}
     nowhere = http.post("/compute/session/none/predict", json=query)
     assert assert_envelope(nowhere, 404, "not_found")["field"] == "session_id"

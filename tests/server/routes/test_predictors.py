@@ -190,6 +190,42 @@ def test_labels_make_a_session_that_outlives_the_one_it_came_from(model: Trained
     assert len(metrics["loss_history"]) == len(metrics["training_metrics"]["training_info"])
 
 
+def test_a_predictor_with_labels_of_its_own_belongs_to_its_model_too(model: Trained) -> None:
+    http = model.server.http
+    plain, created = create(model), ask_with_labels(model, labels_of(120), name="churn").json()
+    model.server.train()
+    model.server.train()
+    session, jobs = model.get().json().values()
+    assert (session["status"], session["sp_status"]) == ("done", "done")
+    assert session["single_predictors"] == [
+        f"predictors/{one['predictor_id']}" for one in (plain, created)
+    ]
+    plan = [one for one in session["job_plan"] if one["job_id"] == created["job_id"]]
+    assert plan[0]["spec"]["target_column"] == "churned"
+    assert plan[0]["predictor_index"] == 1
+    assert jobs[plain["job_id"]]["session_id"] == model.session_id
+    assert jobs[created["job_id"]]["session_id"] == created["session_id"]
+
+    # A client that knows the model alone asks there, as the vendor's does.
+    query = {"query_record": {"plan": "basic"}, "predictor_id": created["predictor_id"]}
+    answer = http.post(f"{model.path}/predict", json=query).json()
+    assert answer["session_id"] == created["session_id"]
+    assert set(answer["probabilities"]) == {"yes", "no"}
+    told = model.get("/training_metrics", predictor_id=created["predictor_id"]).json()
+    assert told["training_metrics"]["target_column"] == "churned"
+    latest = model.get("/training_metrics").json()["training_metrics"]
+    assert latest["predictor_id"] == created["predictor_id"]
+    card = model.get("/model_card", predictor_id=created["predictor_id"]).json()
+    assert model.get("/model_card").json()["predictors"][created["predictor_id"]] == card
+    more = {"target_column": "churned", "epochs": 2}
+    asked = http.post(f"{model.path}/train_predictor_more", json=more).json()
+    assert (asked["job_id"], asked["session_id"]) == (created["job_id"], created["session_id"])
+
+    http.post(f"/compute/session/{created['session_id']}/mark_for_deletion")
+    assert created["job_id"] not in model.get().json()["jobs"]
+    assert_envelope(http.post(f"{model.path}/predict", json=query), 404, "not_found")
+
+
 def test_labels_may_come_by_row_or_by_position(model: Trained) -> None:
     rng = random.Random(1)
     words = [rng.choice(["yes", "no"]) for _ in range(200)]
