@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from .base import COLORS, FeatrixFigure, new_figure, note, shown, style
 
@@ -20,7 +22,15 @@ Values = npt.NDArray[np.float64]
 MOST_TICKS = 12
 MOST_SLICES = 12
 _SIZES = {1: (9.0, 4.5), 2: (8.0, 6.5), 3: (12.0, 8.0)}
-_OPTIMUM = COLORS[1]
+# White with a black edge, and black on white: both show on every colour of the map.
+_OPTIMUM: dict[str, Any] = {
+    "marker": "*",
+    "markersize": 17,
+    "color": "white",
+    "markeredgecolor": "black",
+    "markeredgewidth": 1.2,
+}
+_THRESHOLD: dict[str, Any] = {"color": "black", "linestyle": "dashed", "linewidth": 1.4}
 _UNFILLED: dict[str, Any] = {"facecolor": "#EEEEEE", "edgecolor": "#9E9E9E", "hatch": "///"}
 
 
@@ -38,6 +48,7 @@ def plot_heatmap(grid: PredictionGrid, figsize: tuple[float, float] | None = Non
             figure.colorbar(image, ax=axes, label=shown(meaning(grid), 60))
         else:
             _draw_slices(figure, grid, values, best)
+        _explain_marks(figure, grid, best is not None)
         figure.alt = _in_words(grid, values, best)
         return figure
 
@@ -63,7 +74,7 @@ def _draw_line(axes: Axes, grid: PredictionGrid, values: Values, best: Any) -> N
     for place in places[~np.isfinite(values)]:
         axes.axvspan(place - 0.5, place + 0.5, linewidth=0, **_UNFILLED)
     if grid.threshold is not None:
-        axes.axhline(grid.threshold, color="black", linestyle=(0, (4, 2)), linewidth=1.2)
+        axes.axhline(grid.threshold, **_THRESHOLD)
     if best is not None:
         _mark(axes, best[0], values[best])
     axes.set(xlabel=shown(grid.axis_labels[0]), ylabel=shown(meaning(grid), 60))
@@ -83,9 +94,10 @@ def _draw_map(
     threshold = grid.threshold
     enough = min(values.shape) > 1 and np.isfinite(values).any()
     if threshold is not None and enough and np.nanmin(values) < threshold < np.nanmax(values):
-        # White on black shows on every colour of the map.
-        axes.contour(values, levels=[threshold], colors="black", linewidths=3.0)
-        axes.contour(values, levels=[threshold], colors="white", linewidths=1.2)
+        axes.contour(values, levels=[threshold], colors="white", linewidths=3.6)
+        axes.contour(
+            values, levels=[threshold], colors="black", linewidths=1.4, linestyles="dashed"
+        )
     if best is not None:
         _mark(axes, best[1], best[0])
     axes.set(xlabel=shown(grid.axis_labels[1]), ylabel=shown(grid.axis_labels[0]))
@@ -118,10 +130,20 @@ def _slices(count: int, best: int | None) -> list[int]:
     return sorted(chosen)
 
 
+def _explain_marks(figure: FeatrixFigure, grid: PredictionGrid, filled: bool) -> None:
+    """Say below the figure what star, line and hatching mean."""
+    marks: list[Any] = []
+    if filled:
+        marks.append(Line2D([], [], linestyle="", label="largest value", **_OPTIMUM))
+    if grid.threshold is not None:
+        marks.append(Line2D([], [], label=f"threshold, {grid.threshold:.3g}", **_THRESHOLD))
+    if not np.isfinite(grid.values).all():
+        marks.append(Patch(label="not filled", **_UNFILLED))
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks))
+
+
 def _mark(axes: Axes, x: float, y: float) -> None:
-    axes.plot(
-        *(x, y), marker="*", markersize=17, color=_OPTIMUM, markeredgecolor="white", clip_on=False
-    )
+    axes.plot(x, y, clip_on=False, **_OPTIMUM)
 
 
 def _ticks(axes: Axes, which: str, ticks: list[Any]) -> None:
