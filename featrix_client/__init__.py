@@ -29,7 +29,7 @@ from featrix_client.foundational_model import FoundationalModel
 from featrix_client.prediction import BatchResults, PredictionFeedback, PredictionResult
 from featrix_client.prediction_grid import PredictionGrid
 from featrix_client.predictor import Predictor
-from featrix_client.webhooks import WEBHOOK_EVENTS
+from featrix_client.webhooks import WEBHOOK_EVENTS, verify_signature
 
 __all__ = [
     "WEBHOOK_EVENTS",
@@ -50,4 +50,5 @@ __all__ = [
     "PredictionGrid",
     "PredictionResult",
     "Predictor",
+    "verify_signature",
 ]

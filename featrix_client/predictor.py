@@ -105,6 +105,9 @@ class Predictor(AnswersOfPredictor):
             self.accuracy, self.f1 = final.get("accuracy"), final.get("f1")
             self.auc = final.get("auc", final.get("roc_auc"))
 
+    def _as_predictor(self) -> dict[str, str]:
+        return {"predictor_id": self.id}
+
     def _only_job(self) -> str | None:
         return self.training_state.job_id
 

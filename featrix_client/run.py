@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, Self
 
@@ -10,9 +10,10 @@ from featrix_client.events import Event, iter_events
 from featrix_client.state import Status, TrainingState
 from featrix_client.transport import Transport
 from featrix_client.waiting import wait_for_training
+from featrix_client.webhooks import WebhookOwner
 
 
-class TrainingRun(ABC):
+class TrainingRun(WebhookOwner):
     """A training on the server. Base of `FoundationalModel` and `Predictor`.
 
     Attributes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,6 +13,7 @@ from sqlalchemy import delete, select
 
 from featrix_server import __version__
 from featrix_server.db import SessionRow, now, open_database
+from featrix_server.delivery import TIMES, Dispatcher, Times
 from featrix_server.errors import install_error_handlers
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
@@ -28,6 +30,7 @@ from featrix_server.routes import (
     projections,
     sessions,
     training,
+    webhooks,
 )
 from featrix_server.routes.context import Context
 from featrix_server.security import Gate
@@ -45,16 +48,19 @@ _ROUTERS = (
     predictors,
     predictions,
     events,
+    webhooks,
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
     """Make the application that serves one data folder.
 
     Parameters
     ----------
     settings
         The settings. ``settings.api_key`` must be set, or every request is refused.
+    webhook_times
+        When webhooks are called.
 
     Returns
     -------
@@ -77,14 +83,20 @@ def create_app(settings: Settings) -> FastAPI:
         predictions=PredictionLog(database, settings.keep_predictions),
     )
 
+    dispatcher = Dispatcher(
+        database, allow_private=settings.private_urls_allowed, times=webhook_times
+    )
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         collect(context)
         app.state.pending_creations = create.PendingCreations()
+        dispatcher.start()
         try:
             yield
         finally:
             context.events.close()
+            await asyncio.to_thread(dispatcher.stop)
             database.close()
 
     app = FastAPI(

@@ -16,6 +16,7 @@ from featrix_server.errors import from_validation_details, invalid_input
 from featrix_server.routes.context import Context
 from featrix_server.schemas import CreateOptions, SessionCreated
 from featrix_server.store import DATA_FILE, SCHEMA_FILE, Draft, new_id
+from featrix_server.webhooks import check_webhooks, set_webhooks
 
 if TYPE_CHECKING:
     from featrix_server.engine import Table
@@ -24,7 +25,7 @@ UPLOAD_FILE = "upload"
 """Name of the data file as it came, inside a session's folder until its table has been read."""
 
 
-_KEPT_OPTIONS = {"ignore_columns", "column_overrides", "epochs", "webhooks", "foundation_mode"}
+_KEPT_OPTIONS = {"ignore_columns", "column_overrides", "epochs", "foundation_mode"}
 
 
 def options_from_form(fields: dict[str, str]) -> CreateOptions:
@@ -122,8 +123,11 @@ def create_session(
     Raises
     ------
     ApiError
-        422 if the file cannot be read, or has too few rows or columns.
+        422 if the file cannot be read, has too few rows or columns, or a webhook cannot be called.
     """
+    webhooks = check_webhooks(
+        options.webhooks or {}, allow_private=context.settings.private_urls_allowed
+    )
     columns, warnings = _read_into(draft.folder, options, filename)
     row = SessionRow(
         id=new_id(options.session_name_prefix or options.name),
@@ -150,6 +154,8 @@ def create_session(
             database.add(row)
             database.flush()
             database.add(job)
+            if webhooks:
+                set_webhooks(database, row.id, None, webhooks)
             queued = {"job_id": job.id, "status": "queued", "requested": None, "error": None}
             add_event(database, row.id, "status", queued, job.id)
             return _created(row, job.id)

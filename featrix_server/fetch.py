@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 import requests
 
 from featrix_server.errors import ApiError, invalid_input
+from featrix_server.outgoing import OutgoingSession, RefusedAddressError
 
 _FIELD = "s3_file_data_set_training"
 _CHUNK = 1024**2
@@ -18,7 +19,7 @@ _TIMEOUT_S = (10.0, 60.0)  # to connect, and between two bytes
 _LONGEST_S = 600.0
 
 
-def fetch(url: str, destination: Path, max_bytes: int) -> str:
+def fetch(url: str, destination: Path, max_bytes: int, *, allow_private: bool) -> str:
     """Copy the file behind `url` to `destination`.
 
     Parameters
@@ -29,6 +30,8 @@ def fetch(url: str, destination: Path, max_bytes: int) -> str:
         Where to write; whatever goes wrong, the caller removes it.
     max_bytes
         Largest size accepted, in bytes.
+    allow_private
+        Whether the file may lie in a private network; see `featrix_server.outgoing`.
 
     Returns
     -------
@@ -42,9 +45,9 @@ def fetch(url: str, destination: Path, max_bytes: int) -> str:
     """
     scheme = urlsplit(url).scheme.lower()
     if scheme == "https":
-        chunks = _https_chunks(url)
+        chunks = _https_chunks(url, allow_private)
     elif scheme == "s3":
-        chunks = _s3_chunks(url)
+        chunks = _s3_chunks(url, allow_private)
     else:
         raise invalid_input(
             f"Data cannot be fetched from {url!r}: only https:// and s3:// URLs are accepted.",
@@ -71,28 +74,41 @@ def fetch(url: str, destination: Path, max_bytes: int) -> str:
     return PurePosixPath(unquote(urlsplit(url).path)).name or "data"
 
 
-def _https_chunks(url: str) -> Iterator[bytes]:
+def _https_chunks(url: str, allow_private: bool) -> Iterator[bytes]:
     where = url
     try:
-        for _ in range(_MAX_REDIRECTS + 1):
-            with requests.get(
-                where, stream=True, timeout=_TIMEOUT_S, allow_redirects=False
-            ) as answer:
-                if answer.is_redirect:
-                    where = urljoin(where, answer.headers["location"])
-                    if urlsplit(where).scheme != "https":
-                        raise _unreachable(url, f"it redirects to {where}, which is not https://")
-                    continue
-                if answer.status_code != 200:
-                    raise _unreachable(url, f"the answer was {answer.status_code} {answer.reason}")
-                yield from answer.iter_content(_CHUNK)
-                return
-    except requests.RequestException as error:
+        with OutgoingSession(allow_private=allow_private) as session:
+            for _ in range(_MAX_REDIRECTS + 1):
+                with session.get(
+                    where, stream=True, timeout=_TIMEOUT_S, allow_redirects=False
+                ) as answer:
+                    if answer.is_redirect:
+                        where = _next_step(url, urljoin(where, answer.headers["location"]))
+                        continue
+                    if answer.status_code != 200:
+                        raise _unreachable(
+                            url, f"the answer was {answer.status_code} {answer.reason}"
+                        )
+                    yield from answer.iter_content(_CHUNK)
+                    return
+    except (requests.RequestException, RefusedAddressError) as error:
         raise _unreachable(url, str(error)) from error
     raise _unreachable(url, f"it redirects more than {_MAX_REDIRECTS} times")
 
 
-def _s3_chunks(url: str) -> Iterator[bytes]:
+def _next_step(url: str, where: str) -> str:
+    if urlsplit(where).scheme != "https":
+        raise _unreachable(url, f"it redirects to {where}, which is not https://")
+    return where
+
+
+def _s3_chunks(url: str, allow_private: bool) -> Iterator[bytes]:
+    if not allow_private and "endpoint_override" in parse_qs(urlsplit(url).query):
+        raise _unreachable(
+            url,
+            "this server fetches from Amazon's own S3 only",
+            hint="Download the file and upload it, or have FEATRIX_SERVER_ALLOW_PRIVATE_URLS set.",
+        )
     from pyarrow import fs  # loads the whole S3 library, so only when it is wanted
 
     try:

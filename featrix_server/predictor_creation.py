@@ -21,6 +21,7 @@ from featrix_server.db import (
     PredictorRow,
     SessionRow,
     add_event,
+    copy_webhooks,
     now,
 )
 from featrix_server.errors import from_validation_details, invalid_input
@@ -140,6 +141,7 @@ def create_with_labels(
             if earlier is None:
                 database.add(row)
                 database.flush()
+                copy_webhooks(database, parent.row.id, row.id)
                 return _created(context, *_queue(database, predictor))
     except BaseException:
         context.store.remove(row.id)

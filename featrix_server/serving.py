@@ -23,7 +23,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from featrix_server import __version__, process
+from featrix_server import __version__, delivery, process
 from featrix_server.app import create_app
 from featrix_server.db import Database, DatabaseVersionError
 from featrix_server.jobs import queue
@@ -240,7 +240,7 @@ def _stop_when_idle(
     last_work = time.monotonic()
     while not server.should_exit:
         time.sleep(min(1.0, timeout_s / 4))
-        if queue.has_work(database):
+        if queue.has_work(database) or delivery.has_waiting(database):
             last_work = time.monotonic()
         if min(activity.idle_s, time.monotonic() - last_work) >= timeout_s:
             logger.info("idle for %.0f s: stopping", timeout_s)

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     allowed_hosts : tuple of str
         Names accepted in the ``Host`` header besides the loopback ones. ``"*"`` accepts all.
         Guards against a web page that points its own name at 127.0.0.1 (DNS rebinding).
+    allow_private_urls : bool, optional
+        Whether webhooks and data files may have addresses in private networks, this machine's
+        own among them. Left out: only for the embedded server (loopback, no `allowed_hosts`),
+        whose one user can call those addresses anyway.
     compute_cluster : str
         Name this server reports as the place where its jobs run.
     max_upload_bytes : int
@@ -66,6 +70,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     api_key: str = Field("", repr=False)
     allowed_hosts: tuple[str, ...] = ()
+    allow_private_urls: bool | None = None
     compute_cluster: str = "local"
     max_upload_bytes: int = Field(4 * 1024**3, gt=0)
     max_body_bytes: int = Field(256 * 1024**2, gt=0)  # 100,000 records come as one body
@@ -79,6 +84,13 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """The database URL in force."""
         return self.database_url or f"sqlite:///{self.data_dir / 'featrix.db'}"
+
+    @property
+    def private_urls_allowed(self) -> bool:
+        """Whether this server may call private addresses that a user names."""
+        if self.allow_private_urls is not None:
+            return self.allow_private_urls
+        return self.host in ("127.0.0.1", "::1", "localhost") and not self.allowed_hosts
 
     @property
     def sessions_dir(self) -> Path:

@@ -24,6 +24,14 @@ from featrix_server.db.training import (
     Status,
     add_event,
 )
+from featrix_server.db.webhooks import (
+    DeliveryRow,
+    DeliveryStatus,
+    WebhookRow,
+    add_delivery,
+    copy_webhooks,
+    find_webhook,
+)
 
 __all__ = [
     "CHECKPOINT_JOB",
@@ -35,6 +43,8 @@ __all__ = [
     "Base",
     "Database",
     "DatabaseVersionError",
+    "DeliveryRow",
+    "DeliveryStatus",
     "EventRow",
     "JobRow",
     "MetricRow",
@@ -44,7 +54,11 @@ __all__ = [
     "SessionRow",
     "Status",
     "UsageRow",
+    "WebhookRow",
+    "add_delivery",
     "add_event",
+    "copy_webhooks",
+    "find_webhook",
     "is_disk_full",
     "now",
     "open_database",

@@ -27,7 +27,7 @@ class SessionRow(Base):
     """One session, which is one foundational model.
 
     ``options`` holds what the caller asked for: ``epochs``, ``seed``, ``foundation_mode``,
-    ``ignore_columns``, ``column_overrides``, ``webhooks``. ``columns`` names the columns in the
+    ``ignore_columns``, ``column_overrides``. ``columns`` names the columns in the
     model. ``deleted_at`` is set by ``mark_for_deletion`` and hides the session. ``parent_id`` is
     the session whose trained space this one was made with; that one may be gone by now.
     ``parent_epoch`` is set when that was one of its checkpoints. ``published_name`` is taken from

@@ -33,6 +33,7 @@ from featrix_server.db import (
     add_event,
     now,
 )
+from featrix_server.jobs.notices import tell_finished, tell_started
 
 LEASE_S = 15.0
 """A job whose worker has not been heard of for this long is given to another worker."""
@@ -106,7 +107,9 @@ def claim(database: Database, owner: str, *, errands: bool | None = None) -> Cla
                 _finish(session, job, "failed", _worn_out(job))
                 continue
             job.attempts += 1
-            job.started_at = job.started_at or now()
+            if job.started_at is None:
+                job.started_at = now()
+                tell_started(session, job)
             if job.status != "running":
                 set_status(session, job, "running")
             return Claim(job.id, job.session_id, job.job_type, owner)
@@ -224,7 +227,7 @@ def release_dead(database: Database, *, blame: bool = True) -> int:
                 JobRow.status == "running", JobRow.lease_owner.is_not(None)
             )
         ).all()
-    dead = [owner for owner in owners if owner and _is_dead(owner)]
+    dead = [owner for owner in owners if owner and is_dead(owner)]
     if not dead:
         return 0
     values: dict[str, Any] = {"lease_owner": None, "lease_expires_at": None}
@@ -414,6 +417,7 @@ def _finish(session: Session, job: JobRow, status: Status, error: str | None = N
     job.lease_owner = job.lease_expires_at = None
     set_status(session, job, status)
     add_event(session, job.session_id, "done", {"job_id": job.id, "status": status}, job.id)
+    tell_finished(session, job)
 
 
 def _forget_events(session: Session, job: JobRow, epoch: int) -> None:
@@ -438,6 +442,7 @@ def _worn_out(job: JobRow) -> str:
     )
 
 
-def _is_dead(owner: str) -> bool:
+def is_dead(owner: str) -> bool:
+    """Tell whether an owner (see `owner_name`) was a process of this machine that has ended."""
     host, pid, _ = owner.rsplit(":", 2)
     return host == socket.gethostname() and not is_alive(int(pid))

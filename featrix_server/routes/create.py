@@ -122,5 +122,6 @@ def _create_from_url(context: Context, body: CreateFromUrl) -> SessionCreated:
             body.s3_file_data_set_training,
             draft.folder / UPLOAD_FILE,
             context.settings.max_upload_bytes,
+            allow_private=context.settings.private_urls_allowed,
         )
         return create_session(context, draft, body, filename)

@@ -92,9 +92,9 @@ class Server:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Server]:
+def running(settings: Settings, **more: Any) -> Iterator[Server]:
     """Serve on a free port until the block ends."""
-    app = create_app(settings)
+    app = create_app(settings, **more)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -121,9 +121,10 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """A function that starts a server with the given settings on a folder of its own."""
     with ExitStack() as stack:
 
-        def make(**settings: Any) -> Server:
-            given = {"data_dir": tmp_path / "data", "api_key": KEY} | settings
-            return stack.enter_context(running(Settings(**given)))
+        def make(**given: Any) -> Server:
+            more = {name: given.pop(name) for name in ("webhook_times",) if name in given}
+            settings = {"data_dir": tmp_path / "data", "api_key": KEY} | given
+            return stack.enter_context(running(Settings(**settings), **more))
 
         yield make
 
@@ -166,10 +167,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 
 
 @contextmanager
-def running_copy(trained: Trained, folder: Path) -> Iterator[Trained]:
+def running_copy(trained: Trained, folder: Path, **more: Any) -> Iterator[Trained]:
     """Serve a copy of the trained model, for tests that add to it."""
     shutil.copytree(trained.server.settings.data_dir, folder)
-    with running(Settings(data_dir=folder, api_key=KEY)) as server:
+    with running(Settings(data_dir=folder, api_key=KEY), **more) as server:
         yield Trained(server, trained.path, trained.session_id)
 
 
