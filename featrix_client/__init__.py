@@ -29,6 +29,8 @@ from featrix_client.foundational_model import FoundationalModel
 from featrix_client.prediction import BatchResults, PredictionFeedback, PredictionResult
 from featrix_client.prediction_grid import PredictionGrid
 from featrix_client.predictor import Predictor
+from featrix_client.reference_record import ReferenceRecord
+from featrix_client.vector_database import VectorDatabase
 from featrix_client.webhooks import WEBHOOK_EVENTS, verify_signature
 
 __all__ = [
@@ -50,5 +52,7 @@ __all__ = [
     "PredictionGrid",
     "PredictionResult",
     "Predictor",
+    "ReferenceRecord",
+    "VectorDatabase",
     "verify_signature",
 ]

@@ -16,6 +16,7 @@ from featrix_client.prediction import PredictionFeedback
 from featrix_client.predictor import Predictor
 from featrix_client.retries import RetryPolicy
 from featrix_client.transport import Address, Transport
+from featrix_client.vector_database import VectorDatabase, find_database
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,6 +176,26 @@ class FeatrixSphere:
         predictor = Predictor(self._transport, foundational_model_id, predictor_id)
         predictor.refresh()
         return predictor
+
+    def vector_database(
+        self, foundational_model_id: str, name: str | None = None
+    ) -> VectorDatabase:
+        """Return a vector database of a model.
+
+        Parameters
+        ----------
+        foundational_model_id : str
+            Id of the model.
+        name : str, optional
+            Its name; left out: the newest one.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 404 if the server has no such model, or the model no such database.
+        """
+        _check_id(foundational_model_id, "foundational_model_id")
+        return find_database(self._transport, foundational_model_id, name)
 
     def prediction_feedback(self, prediction_uuid: str, ground_truth: Any) -> dict[str, Any]:
         """Tell the server what was true of a prediction.

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featrix_client import projections
-from featrix_client.errors import FeatrixHTTPError
+from featrix_client.encoding import encode_records
+from featrix_client.errors import FeatrixHTTPError, FeatrixInputError
 from featrix_client.lifecycle import Lifecycle
 from featrix_client.predictor_creation import PredictorsOfModel
 from featrix_client.records import clean_records
+from featrix_client.reference_record import ReferenceRecord
 from featrix_client.state import training_state
 from featrix_client.transport import Transport
+from featrix_client.vector_database import VectorDatabase, create_database
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-_ENCODE_BATCH = 1000  # records a request: answered well within the time one may take
 
 
 class FoundationalModel(PredictorsOfModel, Lifecycle):
@@ -154,14 +155,71 @@ class FoundationalModel(PredictorsOfModel, Lifecycle):
         ValueError
             If something in `records` is not a record.
         """
-        rows = clean_records(records)
-        keys = ("embedding",) if short else ("embedding", "embedding_long")
-        results: list[dict[str, list[float]]] = []
-        for start in range(0, len(rows), _ENCODE_BATCH):
-            batch = {"records": rows[start : start + _ENCODE_BATCH]}
-            answer = self._transport.post(f"{self._path}/encode_records", batch, repeatable=True)
-            results += [{key: item[key] for key in keys} for item in answer["results"]]
-        return results
+        return encode_records(self._transport, self._path, records, short)
+
+    def create_vector_database(
+        self,
+        name: str | None = None,
+        records: Mapping[str, Any] | Iterable[Mapping[str, Any]] | pd.DataFrame | None = None,
+    ) -> VectorDatabase:
+        """Make a place to keep records and search them by likeness.
+
+        Without `records` a database of that name that is there already is returned as it is.
+
+        Parameters
+        ----------
+        name : str, optional
+            Its name within the model; left out: ``default``.
+        records : list of dict or pandas.DataFrame, optional
+            Records to begin with; see `VectorDatabase.add_records`.
+
+        Raises
+        ------
+        ValueError
+            If something in `records` cannot be used; nothing is left behind then. If `records`
+            are given and the database has records already.
+        requests.HTTPError
+            With ``.status`` 409 if the model is not trained.
+        """
+        rows = [] if records is None else clean_records(records)
+        made = create_database(self._transport, self._session_id, name)
+        if not rows:
+            return made
+        if count := made.raw.get("record_count"):
+            raise FeatrixInputError(
+                f"There is a vector database {made.name!r} with {count:,} records already.",
+                hint="Give this one another name; or get that one with "
+                f"featrix.vector_database({self.id!r}, {made.name!r}) and add to it, or "
+                "delete() it first.",
+                field="name",
+            )
+        try:
+            made.add_records(rows)
+        except FeatrixInputError:
+            made.delete()
+            raise
+        return made
+
+    def create_reference_record(
+        self, record: Mapping[str, Any], name: str | None = None
+    ) -> ReferenceRecord:
+        """Take a record as a good example, to find more like it.
+
+        Parameters
+        ----------
+        record : dict
+            The example; columns it does not have are left out of account.
+        name : str, optional
+            A name for it.
+
+        Raises
+        ------
+        ValueError
+            If `record` is no record.
+        requests.HTTPError
+            With ``.status`` 409 if the model is not trained.
+        """
+        return ReferenceRecord(self._transport, self._session_id, record, name)
 
     def get_training_metrics(self) -> dict[str, Any]:
         """Return the history of the training, also while it runs.

@@ -65,6 +65,8 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
         FoundationalModel,
         PredictionResult,
         Predictor,
+        ReferenceRecord,
+        VectorDatabase,
     )
 
     display_formatter = shell.display_formatter
@@ -77,6 +79,8 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
         Predictor: predictor_html,
         PredictionResult: result_html,
         BatchResults: results_html,
+        VectorDatabase: database_html,
+        ReferenceRecord: reference_html,
     }
     for cls, html in displays.items():
         before[cls] = formatter.pop(cls, _ABSENT)
@@ -227,6 +231,34 @@ def results_html(results: Any) -> str:
     """The first of many answers as a table."""
     table: str = results.to_frame().to_html(max_rows=SHOWN_RESULTS, border=0)
     return f"{table}<div>{len(results):,} predictions</div>"
+
+
+# VectorDatabase and ReferenceRecord
+
+
+def database_html(database: Any) -> str:
+    """Name, model, how many records, and how they are searched."""
+    (told,) = fetch(database.refresh) if answers(database) else [None]
+    told = told if isinstance(told, dict) else {}
+    index = told.get("index") or {}
+    words = {"exact": "every vector is compared", "hnsw": "by an index"}
+    facts = [
+        ("model", database.session_id),
+        ("records", f"{told['record_count']:,}" if "record_count" in told else None),
+        ("search", words.get(str(index.get("kind")))),
+        ("recall@10", _score(index.get("recall_at_10")) if index.get("kind") == "hnsw" else None),
+        ("created", database.created_at),
+    ]
+    title = f"<b>{escape(str(database.name))}</b> vector database"
+    return f'<div style="{_CARD}"><div>{title}{_facts(facts)}</div></div>'
+
+
+def reference_html(reference: Any) -> str:
+    """Name, model, and what the record says."""
+    said = [f"{name}: {_number(value)}" for name, value in reference.record.items()]
+    title = f"<b>{escape(str(reference.name))}</b> reference record"
+    words = f"{title}{_facts([('model', reference.session_id)])}{_chips(said)}"
+    return f'<div style="{_CARD}"><div>{words}</div></div>'
 
 
 def _bars(title: str, shares: dict[str, float]) -> str:

@@ -30,12 +30,14 @@ from featrix_server.routes import (
     projections,
     sessions,
     training,
+    vector_databases,
     webhooks,
 )
 from featrix_server.routes.context import Context
 from featrix_server.security import Gate
 from featrix_server.settings import Settings
 from featrix_server.store import Store
+from featrix_server.vectors import VectorIndexes
 
 _ROUTERS = (
     health,
@@ -48,6 +50,7 @@ _ROUTERS = (
     predictors,
     predictions,
     events,
+    vector_databases,
     webhooks,
 )
 
@@ -74,13 +77,17 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
         If a newer version of the server wrote the database.
     """
     database = open_database(settings)
+    store = Store(settings)
     context = Context(
         settings=settings,
         database=database,
-        store=Store(settings),
+        store=store,
         models=ModelCache(settings.encode_cache_models, settings.data_dir / "compile-cache"),
         events=EventHub(database),
         predictions=PredictionLog(database, settings.keep_predictions),
+        vectors=VectorIndexes(
+            database, store, settings.vector_cache_databases, settings.vector_exact_below
+        ),
     )
 
     dispatcher = Dispatcher(
@@ -97,6 +104,7 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
         finally:
             context.events.close()
             await asyncio.to_thread(dispatcher.stop)
+            context.vectors.close()
             database.close()
 
     app = FastAPI(

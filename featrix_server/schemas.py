@@ -280,6 +280,9 @@ class EncodeRequest(BaseModel):
 
     records: list[dict[str, Any]]
     intent: Intent | None = None
+    expected_missing: list[str] = Field(
+        default_factory=list, description="Columns to be left out of account in every record."
+    )
 
 
 class EncodedRecords(BaseModel):

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         Worker processes that train models, at least 1.
     encode_cache_models : int
         Trained models kept in memory for ``encode_records``.
+    vector_cache_databases : int
+        Vector databases whose index is kept in memory, at least 1.
+    vector_exact_below : int
+        Records of a vector database below which a search looks at every vector.
     collect_after_days : float
         Days after which the data of a deleted session is removed from disk.
     keep_predictions : int
@@ -77,6 +81,8 @@ class Settings(BaseSettings):
     idle_timeout_s: float = Field(3600.0, ge=0)
     workers: int = Field(1, ge=1)
     encode_cache_models: int = Field(4, ge=1)
+    vector_cache_databases: int = Field(8, ge=1)
+    vector_exact_below: int = Field(100_000, ge=1)
     collect_after_days: float = Field(7.0, ge=0)
     keep_predictions: int = Field(1_000_000, ge=1)
 

@@ -24,6 +24,7 @@ from featrix_server.db.training import (
     Status,
     add_event,
 )
+from featrix_server.db.vectors import VectorBatchRow, VectorDatabaseRow, VectorRecordRow
 from featrix_server.db.webhooks import (
     DeliveryRow,
     DeliveryStatus,
@@ -54,6 +55,9 @@ __all__ = [
     "SessionRow",
     "Status",
     "UsageRow",
+    "VectorBatchRow",
+    "VectorDatabaseRow",
+    "VectorRecordRow",
     "WebhookRow",
     "add_delivery",
     "add_event",

@@ -18,6 +18,7 @@ from featrix_server.prediction_log import PredictionLog
 from featrix_server.schemas import ErrorBody
 from featrix_server.settings import Settings
 from featrix_server.store import Store
+from featrix_server.vectors import VectorIndexes
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Context:
     models: ModelCache
     events: EventHub
     predictions: PredictionLog
+    vectors: VectorIndexes
 
 
 async def get_context(request: Request) -> Context:

@@ -25,7 +25,8 @@ _ON_SPHERE = ("visualization", "highly_encoded")
 def encode_records(body: EncodeRequest, session: SessionDep, context: ContextDep) -> Response:
     """Encode records: a point on the unit sphere, and the full unit vector.
 
-    Columns that are missing, null or unreadable count as not known. With an `intent` each result
+    Columns that are missing, null or unreadable count as not known; so do those that are
+    `expected_missing`. With an `intent` each result
     has the one `embedding` that fits it: the point for `visualization` and `highly_encoded`, the
     full vector for `clustering` and `near_lossless`.
     """
@@ -33,7 +34,7 @@ def encode_records(body: EncodeRequest, session: SessionDep, context: ContextDep
     if not body.records:
         return SafeJSONResponse({"results": []})
     model = context.models.get(session.folder)
-    full, sphere = model.encode(body.records)
+    full, sphere = model.encode(body.records, hidden=body.expected_missing)
     vectors = zip(body.records, sphere.tolist(), full.tolist(), strict=True)
     if body.intent is None:
         results: list[dict[str, Any]] = [

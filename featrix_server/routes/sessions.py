@@ -146,6 +146,7 @@ def mark_for_deletion(session: SessionDep, context: ContextDep) -> Deleted:
         if job.status in OPEN_STATUSES:
             _control(context, session, "cancel", job.id)
     context.models.drop(session.folder)
+    context.vectors.forget(session.row.id)
     return Deleted(session_id=session.row.id)
 
 

@@ -1,0 +1,34 @@
+"""Records into vectors, asked for in requests of a size that is answered in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from featrix_client.records import clean_records
+from featrix_client.transport import Transport
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BATCH = 1000  # records a request: answered well within the time one may take
+
+
+def encode_records(
+    transport: Transport,
+    path: str,
+    records: Mapping[str, Any] | Iterable[Mapping[str, Any]] | pd.DataFrame,
+    short: bool = False,
+) -> list[dict[str, list[float]]]:
+    """Return the place of records in the space of the model at `path`.
+
+    Parameters, result and errors as for `FoundationalModel.encode`.
+    """
+    rows = clean_records(records)
+    keys = ("embedding",) if short else ("embedding", "embedding_long")
+    results: list[dict[str, list[float]]] = []
+    for start in range(0, len(rows), _BATCH):
+        batch = {"records": rows[start : start + _BATCH]}
+        answer = transport.post(f"{path}/encode_records", batch, repeatable=True)
+        results += [{key: item[key] for key in keys} for item in answer["results"]]
+    return results
