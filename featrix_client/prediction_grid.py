@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     Values = np.ndarray[Any, Any]
     Listener = Callable[[Values, Values], object]
 
-_STATE = ("axis_labels", "axis_values", "results", "_layers", "_queue")
+_STATE = (
+    "axis_labels", "axis_values", "results", "records", "base_record", "axes", "_layers", "_queue",
+)  # fmt: skip
 
 PART_CELLS = 2000
 """Cells a request: few enough that a large grid is seen to fill, enough to cost little."""
@@ -55,6 +57,12 @@ class PredictionGrid:
         What stands at the cells of each axis: values of a column, or numbers from 0.
     results : dict of tuple to PredictionResult
         The answers so far, by position; also those that failed.
+    records : dict of tuple to dict
+        What was asked for them.
+    base_record : dict
+        What `fill` was told that all cells have in common.
+    axes : list of Axis
+        What `fill` varies the record along; empty for a grid filled cell by cell.
     target_class : str or None
         With more than two classes: the one whose probability the cells show; None for the one
         predicted most often.
@@ -71,6 +79,9 @@ class PredictionGrid:
         self.axis_labels = [f"axis {axis}" for axis in range(len(self.shape))]
         self.axis_values: list[list[Any]] = [list(range(size)) for size in self.shape]
         self.results: dict[Position, PredictionResult] = {}
+        self.records: dict[Position, dict[str, Any]] = {}
+        self.base_record: dict[str, Any] = {}
+        self.axes: list[Axis] = []
         self.target_class: str | None = None
         self._queue: dict[Position, dict[str, Any]] = {}
         self._layers: dict[str, Values] = {}  # class, or "" for numbers: one value a cell
@@ -123,6 +134,12 @@ class PredictionGrid:
                 return result.threshold if self.shown_class == result.pos_label else None
         return None
 
+    @property
+    def meaning(self) -> str:
+        """What the cells show, in words."""
+        target, label = self.predictor.target_column, self.shown_class
+        return f"predicted {target}" if label is None else f"probability of {target} = {label}"
+
     def get_optimal_position(self, maximize: bool = True) -> Position:
         """Return the position of the best cell, the first in row-major order if several are.
 
@@ -138,8 +155,8 @@ class PredictionGrid:
         """
         import numpy as np
 
-        values = self.values
-        if not np.isfinite(values).any():
+        values = np.where(np.isfinite(self.values), self.values, np.nan)
+        if np.isnan(values).all():
             raise FeatrixInputError(
                 "No cell of the grid is filled, so there is no best one.",
                 hint="Fill it first: fill(), or predict() and process_batch().",
@@ -308,7 +325,8 @@ class PredictionGrid:
         before = {name: getattr(self, name) for name in _STATE}
         self.axis_labels = [axis.label for axis in read]
         self.axis_values = [axis.ticks for axis in read]
-        self.results, self._layers, self._queue = {}, {}, {}
+        self.base_record, self.axes = base, read
+        self.results, self.records, self._layers, self._queue = {}, {}, {}, {}
         places = itertools.product(*map(range, self.shape))
         for place, steps in zip(places, itertools.product(*(a.steps for a in read)), strict=True):
             record = dict(base)
@@ -374,7 +392,7 @@ class PredictionGrid:
         for place, result in zip(places, results, strict=True):
             self.results.pop(place, None)  # so that the latest answers stand last
             self.results[place] = result
-            self._queue.pop(place, None)
+            self.records[place] = self._queue.pop(place, {})
             told: dict[str, Any] = {}
             if result.error is None:
                 told = result.probabilities or {"": result.prediction}

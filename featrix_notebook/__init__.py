@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .helper import NotebookHelper
     from .widgets.dashboard import TrainingDashboard
+    from .widgets.heatmap import PredictionHeatmap
     from .widgets.sphere import SphereExplorer
 
-__all__ = ["NotebookHelper", "SphereExplorer", "TrainingDashboard"]
+__all__ = ["NotebookHelper", "PredictionHeatmap", "SphereExplorer", "TrainingDashboard"]
 
 _HOMES = {
     "NotebookHelper": ".helper",
+    "PredictionHeatmap": ".widgets.heatmap",
     "SphereExplorer": ".widgets.sphere",
     "TrainingDashboard": ".widgets.dashboard",
 }

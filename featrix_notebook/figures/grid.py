@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from ..coding import NUMBER_COLORS
 from .base import COLORS, FeatrixFigure, new_figure, note, shown, style
 
-if TYPE_CHECKING:
-    from featrix_client import PredictionGrid
-
 Values = npt.NDArray[np.float64]
+
+
+class Grid(Protocol):
+    """What can be drawn: a `PredictionGrid`, or anything else that tells as much."""
+
+    @property
+    def axis_labels(self) -> list[str]: ...
+
+    @property
+    def axis_values(self) -> list[list[Any]]: ...
+
+    @property
+    def values(self) -> Values: ...
+
+    @property
+    def threshold(self) -> float | None: ...
+
+    @property
+    def meaning(self) -> str: ...
+
+    def get_optimal_position(self, maximize: bool = True) -> tuple[int, ...]: ...
+
 
 MOST_TICKS = 12
 MOST_SLICES = 12
@@ -31,13 +52,16 @@ _OPTIMUM: dict[str, Any] = {
     "markeredgewidth": 1.2,
 }
 _THRESHOLD: dict[str, Any] = {"color": "black", "linestyle": "dashed", "linewidth": 1.4}
+_MAP = LinearSegmentedColormap.from_list("featrix", NUMBER_COLORS)
 _UNFILLED: dict[str, Any] = {"facecolor": "#EEEEEE", "edgecolor": "#9E9E9E", "hatch": "///"}
 
 
-def plot_heatmap(grid: PredictionGrid, figsize: tuple[float, float] | None = None) -> FeatrixFigure:
-    """See `PredictionGrid.plot_heatmap`."""
+def plot_heatmap(
+    grid: Grid, figsize: tuple[float, float] | None = None, maximize: bool = True
+) -> FeatrixFigure:
+    """See `PredictionGrid.plot_heatmap`; `maximize` says which value is the best."""
     values = grid.values
-    best = grid.get_optimal_position() if np.isfinite(values).any() else None
+    best = grid.get_optimal_position(maximize) if np.isfinite(values).any() else None
     with style("notebook"):
         figure = new_figure(figsize or _SIZES[values.ndim])
         if values.ndim == 1:
@@ -45,19 +69,13 @@ def plot_heatmap(grid: PredictionGrid, figsize: tuple[float, float] | None = Non
         elif values.ndim == 2:
             axes = figure.add_subplot()
             image = _draw_map(axes, grid, values, best, _limits(values))
-            figure.colorbar(image, ax=axes, label=shown(meaning(grid), 60))
+            figure.colorbar(image, ax=axes, label=shown(grid.meaning, 60))
         else:
             _draw_slices(figure, grid, values, best)
-        _explain_marks(figure, grid, best is not None)
-        figure.alt = _in_words(grid, values, best)
+        word = "largest value" if maximize else "smallest value"
+        _explain_marks(figure, grid, word if best is not None else "")
+        figure.alt = _in_words(grid, values, best, word)
         return figure
-
-
-def meaning(grid: PredictionGrid) -> str:
-    """What the cells of a grid show."""
-    target = grid.predictor.target_column
-    label = grid.shown_class
-    return f"predicted {target}" if label is None else f"probability of {target} = {label}"
 
 
 def _limits(values: Values) -> tuple[float, float]:
@@ -68,7 +86,7 @@ def _limits(values: Values) -> tuple[float, float]:
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
-def _draw_line(axes: Axes, grid: PredictionGrid, values: Values, best: Any) -> None:
+def _draw_line(axes: Axes, grid: Grid, values: Values, best: Any) -> None:
     places = np.arange(len(values))
     axes.plot(places, values, marker="o", color=COLORS[0])
     for place in places[~np.isfinite(values)]:
@@ -77,7 +95,7 @@ def _draw_line(axes: Axes, grid: PredictionGrid, values: Values, best: Any) -> N
         axes.axhline(grid.threshold, **_THRESHOLD)
     if best is not None:
         _mark(axes, best[0], values[best])
-    axes.set(xlabel=shown(grid.axis_labels[0]), ylabel=shown(meaning(grid), 60))
+    axes.set(xlabel=shown(grid.axis_labels[0]), ylabel=shown(grid.meaning, 60))
     axes.set_xlim(-0.5, len(values) - 0.5)
     _ticks(axes, "x", grid.axis_values[0])
     if best is None:
@@ -85,12 +103,12 @@ def _draw_line(axes: Axes, grid: PredictionGrid, values: Values, best: Any) -> N
 
 
 def _draw_map(
-    axes: Axes, grid: PredictionGrid, values: Values, best: Any, limits: tuple[float, float]
+    axes: Axes, grid: Grid, values: Values, best: Any, limits: tuple[float, float]
 ) -> AxesImage:
     """One heatmap, its first axis downwards; `best` is a position in it, or None."""
     axes.patch.set(**_UNFILLED)  # seen through the cells that have no value
     axes.grid(visible=False)
-    image = axes.imshow(values, aspect="auto", vmin=limits[0], vmax=limits[1], cmap="viridis")
+    image = axes.imshow(values, aspect="auto", vmin=limits[0], vmax=limits[1], cmap=_MAP)
     threshold = grid.threshold
     enough = min(values.shape) > 1 and np.isfinite(values).any()
     if threshold is not None and enough and np.nanmin(values) < threshold < np.nanmax(values):
@@ -106,7 +124,7 @@ def _draw_map(
     return image
 
 
-def _draw_slices(figure: FeatrixFigure, grid: PredictionGrid, values: Values, best: Any) -> None:
+def _draw_slices(figure: FeatrixFigure, grid: Grid, values: Values, best: Any) -> None:
     """Heatmaps for values of the last axis, all with one colour scale."""
     chosen = _slices(values.shape[2], None if best is None else best[2])
     columns = math.ceil(math.sqrt(len(chosen)))
@@ -118,7 +136,7 @@ def _draw_slices(figure: FeatrixFigure, grid: PredictionGrid, values: Values, be
         here = best[:2] if best is not None and best[2] == place else None
         image = _draw_map(axes, grid, values[:, :, place], here, _limits(values))
         axes.set_title(shown(f"{grid.axis_labels[2]} = {_tick(grid.axis_values[2][place])}"))
-    figure.colorbar(image, ax=every.ravel()[: len(chosen)].tolist(), label=shown(meaning(grid), 60))
+    figure.colorbar(image, ax=every.ravel()[: len(chosen)].tolist(), label=shown(grid.meaning, 60))
 
 
 def _slices(count: int, best: int | None) -> list[int]:
@@ -130,11 +148,11 @@ def _slices(count: int, best: int | None) -> list[int]:
     return sorted(chosen)
 
 
-def _explain_marks(figure: FeatrixFigure, grid: PredictionGrid, filled: bool) -> None:
+def _explain_marks(figure: FeatrixFigure, grid: Grid, best: str) -> None:
     """Say below the figure what star, line and hatching mean."""
     marks: list[Any] = []
-    if filled:
-        marks.append(Line2D([], [], linestyle="", label="largest value", **_OPTIMUM))
+    if best:
+        marks.append(Line2D([], [], linestyle="", label=best, **_OPTIMUM))
     if grid.threshold is not None:
         marks.append(Line2D([], [], label=f"threshold, {grid.threshold:.3g}", **_THRESHOLD))
     if not np.isfinite(grid.values).all():
@@ -165,14 +183,14 @@ def _tick(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _in_words(grid: PredictionGrid, values: Values, best: Any) -> str:
+def _in_words(grid: Grid, values: Values, best: Any, word: str) -> str:
     filled = int(np.isfinite(values).sum())
-    words = f"{meaning(grid)} over {', '.join(grid.axis_labels)}; "
+    words = f"{grid.meaning} over {', '.join(grid.axis_labels)}; "
     words += f"{filled} of {values.size} cells filled"
     if best is not None:
         where = ", ".join(
             f"{label} = {_tick(ticks[place])}"
             for label, ticks, place in zip(grid.axis_labels, grid.axis_values, best, strict=True)
         )
-        words += f"; largest value {values[best]:.4g} at {where}"
+        words += f"; {word} {values[best]:.4g} at {where}"
     return f"{words[0].upper()}{words[1:]}."

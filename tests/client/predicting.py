@@ -33,6 +33,7 @@ class ModelServer:
         self.plan: list[dict[str, Any]] = []
         self.bodies: list[tuple[str, Any]] = []
         self.metrics: dict[str, Any] = {}
+        self.card: dict[str, Any] | None = None
         self.streams: list[Answer] = []
         self.offers_importance = False
         self.kind = "binary"
@@ -59,6 +60,9 @@ class ModelServer:
         if route == "training_metrics":
             self.bodies.append((route, query))
             return Answer(self.metrics)
+        if route == "model_card" and self.card is not None:
+            self.bodies.append((route, query))
+            return Answer(self.card)
         if route == "events" and self.streams:
             return self.streams.pop(0)
         return Answer({"error": "no such thing"}, 404)

@@ -223,6 +223,19 @@ def test_numbers(model, predictor):
         _ = grid.values
 
 
+def test_the_records_of_the_cells_are_kept(predictor):
+    grid = predictor.predict_grid(2, (3, 2))
+    grid.fill({"visits": 3}, {"age": AGES, "plan": PLANS})
+    assert grid.base_record == {"visits": 3}
+    assert [axis.label for axis in grid.axes] == ["age", "plan"]
+    assert grid.records[2, 1] == {"visits": 3, "age": 60.0, "plan": "basic"}
+    assert grid.meaning == "probability of churned = yes"
+    grid.predict({"age": 1}, (0, 0))
+    assert grid.records[0, 0] == {"visits": 3, "age": 20.0, "plan": "gold"}
+    grid.process_batch()
+    assert grid.records[0, 0] == {"age": 1}
+
+
 def test_an_empty_grid_has_no_best_cell(predictor):
     grid = predictor.predict_grid(1, (3,))
     with pytest.raises(ValueError, match="No cell of the grid is filled"):

@@ -259,3 +259,9 @@ def test_feedback_on_nothing(model, predictor):
     (failed,) = predictor.batch_predict([{"age": "broken"}])
     with pytest.raises(ValueError, match=r"no prediction(.|\n)*cannot be read"):
         failed.send_feedback("yes")
+
+
+def test_the_model_card_is_the_predictors_own(model, predictor):
+    model.card = {"feature_inventory": []}
+    assert predictor.get_model_card() == {"feature_inventory": []}
+    assert model.bodies[-1] == ("model_card", f"predictor_id={predictor.id}")
