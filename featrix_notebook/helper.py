@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from featrix_client import FoundationalModel
+    from featrix_client import FoundationalModel, Predictor
 
     from .figures.base import FeatrixFigure
     from .figures.embedding import EmbeddingFigure
@@ -137,3 +137,25 @@ class NotebookHelper:
         from .figures.training import embedding_space_training
 
         return embedding_space_training(fm)
+
+    def single_predictor_training(self, predictor: Predictor) -> FeatrixFigure:
+        """How a predictor was trained and what its answers are worth, in six panels.
+
+        Of classes: loss, ROC-AUC and PR-AUC by epoch with stars at the checkpoints that were
+        kept; cost (or F1 and errors) by threshold, with more than two classes which one is taken
+        for which; ROC; precision and recall; calibration. Of numbers: loss, R² and errors by
+        epoch; predicted against actual numbers with their intervals; the errors. The last panels
+        are of validation rows, and there once the training is finished.
+
+        Parameters
+        ----------
+        predictor
+            The predictor; it may still be training.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from .figures.predictor import single_predictor_training
+
+        return single_predictor_training(predictor)

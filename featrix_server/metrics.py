@@ -45,7 +45,8 @@ def predictor_metrics(folder: Path, target: str, reports: list[dict[str, Any]]) 
     -------
     dict
         ``target_column``; ``training_info``, one entry an epoch; once a training is finished also
-        ``final_metrics``, ``test_metrics``, ``threshold``, ``calibration`` and ``checkpoints``,
+        ``final_metrics``, ``test_metrics``, ``threshold``, ``calibration``, ``curves`` (what
+        figures are drawn from, of the checkpoint that answers by default) and ``checkpoints``,
         from the engine's ``metrics.json``.
     """
     found: dict[str, Any] = {

@@ -15,6 +15,7 @@ from ..checkpoint import CheckpointError
 from ..files import write_atomically
 from .blend import Leash, Temperature, calibrate, find_weights, mix, shift_prior
 from .boosting import RANDOM_FOREST, VARIANTS, BoostedMember
+from .curves import class_curves, number_curves
 from .data import FEW_LABELS, LabelledData
 from .deciding import Intervals, Threshold, find_threshold
 from .linear import STRENGTHS, LinearMember
@@ -147,6 +148,8 @@ class Variant:
         As far as they apply.
     metrics, calibration, test_metrics
         On validation and test rows.
+    curves
+        What figures are drawn from, on validation rows; not kept with the predictor.
     """
 
     epoch: int
@@ -158,6 +161,7 @@ class Variant:
     metrics: dict[str, Any]
     calibration: dict[str, Any]
     test_metrics: dict[str, Any]
+    curves: dict[str, Any] = field(default_factory=dict)
 
     @property
     def members(self) -> list[str]:
@@ -207,9 +211,15 @@ def decide(
     else:
         intervals = Intervals.fit(data.numbers(raw), data.numbers(y[:, None]))
     final = shift_prior(temperature.apply(raw), ratio)
+    weight = None if ratio is None else np.exp(ratio)[y.astype(int)]
     if n_classes == 2:
-        weight = None if ratio is None else np.exp(ratio)[y.astype(int)]
         threshold = find_threshold(np.exp(final[:, 1]), y == 1, options.costs, weight)
+    if intervals is None:
+        curves = class_curves(np.exp(final), y, data.classes, options.costs, weight)
+    else:
+        numbers = data.numbers(final)
+        half = intervals.factor * intervals.sigma(numbers)
+        curves = number_curves(numbers, data.numbers(y[:, None]), half, options.seed)
     metrics, calibration = evaluate(data, division.valid, raw, temperature, final, threshold)
     test_metrics: dict[str, Any] = {}
     if len(division.test):
@@ -222,7 +232,7 @@ def decide(
         test_metrics |= {"rows": len(division.test), **judged.get("after", {})}
     return Variant(
         epoch, weights, leash, temperature, threshold, intervals, metrics, calibration,
-        test_metrics,
+        test_metrics, curves,
     )  # fmt: skip
 
 

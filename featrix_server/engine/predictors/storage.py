@@ -7,7 +7,7 @@ at all, and what was there before stays usable until then.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def save(
         "log_ratio": None if ratio is None else ratio.tolist(),
         "networks": networks,
         "members": members,
-        "variants": {name: asdict(one) for name, one in variants.items()},
+        "variants": {name: asdict(replace(one, curves={})) for name, one in variants.items()},
         "default": default,
     }
     write_json(folder / "metrics.json", _metrics(variants, default, history))
@@ -122,6 +122,7 @@ def _metrics(
         "test_metrics": chosen["test_metrics"],
         "threshold": chosen["threshold"],
         "calibration": chosen["calibration"],
+        "curves": variants[default].curves,
         "default_checkpoint": default,
         "checkpoints": checkpoints,
     }
