@@ -334,9 +334,14 @@ class FoundationalModel(PredictorsOfModel, Lifecycle):
         return dict(sorted(frames.items(), key=lambda item: int(item[0].rpartition("_")[2])))
 
     def movie_frames(
-        self,
+        self, start_epoch: int = 0
     ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Return the points of the sphere at all epochs that were kept.
+
+        Parameters
+        ----------
+        start_epoch : int
+            Leave out earlier epochs.
 
         Returns
         -------
@@ -347,7 +352,19 @@ class FoundationalModel(PredictorsOfModel, Lifecycle):
         positions : numpy.ndarray
             float32 (n_epochs, n_points, 3), on the unit sphere.
         """
-        return projections.fetch_movie(self._transport, self._path)
+        return projections.fetch_movie(self._transport, self._path, start_epoch)
+
+    def movie_rows(self) -> pd.DataFrame:
+        """Return the rows of the table that `movie_frames` follows, in the same order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``__featrix_row_id``, ``cluster_<k>`` for each clustering of the finished
+            model, then the columns of the table. ``.attrs["featrix"]`` holds ``best_k``,
+            ``available_k`` and ``column_types``.
+        """
+        return projections.fetch_movie_rows(self._transport, self._path)
 
     def get_sphere_preview(self, save_path: str | os.PathLike[str] | None = None) -> bytes:
         """Return a picture of the sphere.

@@ -91,23 +91,43 @@ def _coordinate(point: dict[str, Any], axis: str, number: str) -> float:
 Movie = tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]
 
 
-def fetch_movie(transport: Transport, session_path: str) -> Movie:
+def fetch_movie(transport: Transport, session_path: str, start_epoch: int = 0) -> Movie:
     """Return epochs, row ids and positions; see `FoundationalModel.movie_frames`."""
     import numpy as np
 
     try:
-        container = transport.request("GET", f"{session_path}/epoch_projections.glb").content
+        container = transport.request(
+            "GET", f"{session_path}/epoch_projections.glb", params={"start_epoch": start_epoch}
+        ).content
         meaning, positions = read_container(container)
-    except (FeatrixHTTPError, ValueError) as error:
+        row_ids = np.asarray(meaning["row_ids"], np.int64)
+    except (FeatrixHTTPError, ValueError, KeyError) as error:
         if isinstance(error, FeatrixHTTPError) and error.code == "not_ready":
             raise
-        return _movie_from_json(transport, session_path)
-    about = transport.get(f"{session_path}/epoch_projections_meta.json")
-    return (
-        np.asarray(meaning["epochs"], np.int32),
-        np.asarray(about["row_ids"], np.int64),
-        positions,
-    )
+        return _movie_from_json(transport, session_path, start_epoch)
+    return np.asarray(meaning["epochs"], np.int32), row_ids, positions
+
+
+def fetch_movie_rows(transport: Transport, session_path: str) -> pd.DataFrame:
+    """Return the rows that a movie follows; see `FoundationalModel.movie_rows`."""
+    try:
+        about = transport.get(f"{session_path}/epoch_projections_meta.json")
+        points = [
+            {ROW_ID: row, ROW_OFFSET: place, **values}
+            for place, (row, values) in enumerate(
+                zip(about["row_ids"], about["source_rows"], strict=True)
+            )
+        ]
+        known = ("entire_cluster_results", "best_k", "available_k", "column_types")
+        told = {"coords": points, **{name: about[name] for name in known}}
+    except (FeatrixHTTPError, KeyError, ValueError) as error:
+        if isinstance(error, FeatrixHTTPError) and error.code == "not_ready":
+            raise
+        answer = transport.get(
+            f"{session_path}/epoch_projections", epoch="last", include_source_data="true"
+        )
+        (told,) = answer["epoch_projections"].values()
+    return _frame_from_json(told).drop(columns=list("xyz"))
 
 
 def read_container(data: bytes) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
@@ -121,7 +141,7 @@ def read_container(data: bytes) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
     Returns
     -------
     meaning : dict
-        ``epochs`` (of each frame), ``n_points`` and more.
+        ``epochs`` (of each frame), ``row_ids``, ``n_points`` and more.
     positions : numpy.ndarray
         float32 (n_epochs, n_points, 3), read-only.
 
@@ -148,11 +168,12 @@ def read_container(data: bytes) -> tuple[dict[str, Any], np.ndarray[Any, Any]]:
     return meaning, positions
 
 
-def _movie_from_json(transport: Transport, session_path: str) -> Movie:
+def _movie_from_json(transport: Transport, session_path: str, start_epoch: int) -> Movie:
     """Read the movie as a server tells it that has no container of ours."""
     import numpy as np
 
-    told = transport.get(f"{session_path}/epoch_projections")["epoch_projections"]
+    answer = transport.get(f"{session_path}/epoch_projections", start_epoch=start_epoch)
+    told = answer["epoch_projections"]
     frames = sorted(told.values(), key=lambda frame: int(frame["epoch"]))
     points = frames[0]["coords"] if frames else []
     row_ids = [point.get(ROW_ID, place) for place, point in enumerate(points)]

@@ -13,15 +13,23 @@ if TYPE_CHECKING:
     from .helper import NotebookHelper
     from .widgets.dashboard import TrainingDashboard
     from .widgets.heatmap import PredictionHeatmap
+    from .widgets.movie import TrainingMovie
     from .widgets.sphere import SphereExplorer
 
-__all__ = ["NotebookHelper", "PredictionHeatmap", "SphereExplorer", "TrainingDashboard"]
+__all__ = [
+    "NotebookHelper",
+    "PredictionHeatmap",
+    "SphereExplorer",
+    "TrainingDashboard",
+    "TrainingMovie",
+]
 
 _HOMES = {
     "NotebookHelper": ".helper",
     "PredictionHeatmap": ".widgets.heatmap",
     "SphereExplorer": ".widgets.sphere",
     "TrainingDashboard": ".widgets.dashboard",
+    "TrainingMovie": ".widgets.movie",
 }
 
 

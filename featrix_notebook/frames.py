@@ -22,7 +22,7 @@ AXES = ("x", "y", "z")
 OPEN_STATUSES = frozenset({"queued", "pending", "running", "training", "paused", "processing"})
 _CLUSTER = "cluster_"
 # What servers answer to a question for frames before there is one.
-_NOT_YET = (404, 409, 422, 425)
+NOT_YET = (404, 409, 422, 425)
 _COLUMN_GROUPS = (
     ("scalar_columns", "scalar"),
     ("set_columns", "set"),
@@ -90,7 +90,7 @@ def read_points(source: Any, rows: Any = None) -> Points:
     if hasattr(source, "projections_frame") or hasattr(source, "get_projections"):
         return _from_model(source)
     if isinstance(source, Mapping) and ("projections" in source or "coords" in source):
-        return _from_payload(source)
+        return from_payload(source)
     if isinstance(source, pd.DataFrame):
         return from_frame(source)
     if hasattr(source, "to_pandas"):
@@ -119,7 +119,7 @@ def _from_model(model: Any) -> Points:
     if hasattr(model, "projections_frame"):
         points = from_frame(model.projections_frame())
     else:
-        points = _from_payload(model.get_projections())
+        points = from_payload(model.get_projections())
     return _named(points, name)
 
 
@@ -128,7 +128,7 @@ def _latest_frame(model: Any, name: str) -> Points:
     try:
         answer = model.get_epoch_projections(epoch="last", include_source_data=True)
     except requests.HTTPError as error:
-        if getattr(error.response, "status_code", None) not in _NOT_YET:
+        if getattr(error.response, "status_code", None) not in NOT_YET:
             raise
         answer = {}
     frames = answer.get("epoch_projections", answer) if isinstance(answer, Mapping) else {}
@@ -138,7 +138,7 @@ def _latest_frame(model: Any, name: str) -> Points:
         return _named(empty, name, "Training: the first epoch is not there yet.")
     last = max(numbered, key=lambda frame: int(frame.get("epoch") or 0))
     note = f"Training: epoch {last.get('epoch')}, {len(last['coords']):,} sample rows."
-    return _named(_from_payload(last), name, note)
+    return _named(from_payload(last), name, note)
 
 
 def _named(points: Points, title: str, *notes: str) -> Points:
@@ -148,7 +148,7 @@ def _named(points: Points, title: str, *notes: str) -> Points:
     )  # fmt: skip
 
 
-def _from_payload(payload: Mapping[str, Any]) -> Points:
+def from_payload(payload: Mapping[str, Any]) -> Points:
     """Projections as JSON: one object a point, turned into columns in one pass a column."""
     body = payload.get("projections", payload)
     coords = body.get("coords") if isinstance(body, Mapping) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from .figures.base import FeatrixFigure
     from .figures.embedding import EmbeddingFigure
+    from .widgets.movie import TrainingMovie
 
 
 class NotebookHelper:
@@ -95,6 +97,45 @@ class NotebookHelper:
         from .figures.embedding import embedding_space_3d
 
         return embedding_space_3d(fm, sample_size, interactive, color_by, figsize)
+
+    def training_movie(
+        self,
+        fm: FoundationalModel,
+        notebook_mode: bool = True,
+        fps: int = 2,
+    ) -> TrainingMovie | Path:
+        """How the rows of a table found their places on the sphere, epoch by epoch.
+
+        Parameters
+        ----------
+        fm
+            The model; while it trains, its movie grows.
+        notebook_mode
+            True: a widget for a notebook. False: one self-contained HTML file in the working
+            directory, for a browser with no kernel and no network.
+        fps
+            Frames a second at normal speed, 0.1 to 60.
+
+        Returns
+        -------
+        TrainingMovie or pathlib.Path
+            The widget, or the file that was written.
+
+        Raises
+        ------
+        ValueError
+            For an `fps` out of range, and for a file of a model that has no frames yet.
+        """
+        from .movie.writers import free_name
+        from .widgets.movie import TrainingMovie
+
+        movie = TrainingMovie(fm, fps=fps)
+        if notebook_mode:
+            return movie
+        try:
+            return movie.save(free_name(Path.cwd(), f"{fm.name or fm.id}-movie", ".html"))
+        finally:
+            movie.close()
 
     def training_comparison(
         self,

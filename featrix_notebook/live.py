@@ -90,6 +90,7 @@ class RunFeed:
             controls=all(callable(getattr(run, action, None)) for action in ACTIONS),
         )
         self.lock = threading.RLock()
+        self.frame_epoch: int | None = None  # of the newest frame of the movie that was told
         self._seq = 0
         self._over = False  # when the server was last asked
         self._job_id: str | None = None
@@ -247,6 +248,8 @@ class RunFeed:
                     if math.isfinite(number(data.get(name))):
                         setattr(info, name, data[name])
                 info.seconds_left = data.get("seconds_left")  # unknown anew when it was resumed
+            elif kind == "frame":
+                self.frame_epoch = data.get("epoch")
             elif kind == "status":
                 told = _word(data.get("status"))
                 # Of a run that is over, earlier states are told anew: they are its past. One that
@@ -263,12 +266,7 @@ class RunFeed:
         """Follow a run that has no event stream."""
         while True:
             over = self.info.status in ENDED
-            metrics = self.run.get_training_metrics() or {}
-            with self.lock:
-                data = metrics.get("data") or metrics
-                self._add_lists(data)
-                if data.get("best_epoch") is not None:
-                    self.info.best_epoch = data["best_epoch"]
+            self.read_lists(self.run.get_training_metrics() or {})
             self._tell()
             if over:
                 return True
@@ -276,6 +274,14 @@ class RunFeed:
             if not self._listened_to():
                 return False
             self._ask()
+
+    def read_lists(self, metrics: Mapping[str, Any]) -> None:
+        """Take over what ``get_training_metrics()`` returned: one list a figure."""
+        with self.lock:
+            data = metrics.get("data") or metrics
+            self._add_lists(data)
+            if data.get("best_epoch") is not None:
+                self.info.best_epoch = data["best_epoch"]
 
     def _add_lists(self, data: Mapping[str, Any]) -> None:
         """Add the epochs of a history given as lists of one length."""

@@ -19,7 +19,8 @@ bytes      content
 In the JSON, ``accessors[0]`` are the positions: float32 VEC3, epoch-major (epoch, point, xyz). Then
 one accessor a clustering: uint8 SCALAR (point), the cluster of each point in the finished model.
 ``extras.featrix`` says what they mean: ``version`` 1, ``epochs`` (the epoch of each frame),
-``n_points``, ``point_offset``, ``positions`` (accessor), ``clusters`` {k: accessor}, ``best_k``.
+``row_ids`` (of each point, in the table), ``n_points``, ``point_offset``, ``positions`` (accessor),
+``clusters`` {k: accessor}, ``best_k``.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def to_glb(movie: Movie, frames: np.ndarray, clusters: Clusters) -> bytes:
     meaning = {
         "version": 1,
         "epochs": movie.epochs,
+        "row_ids": movie.row_ids,
         "n_points": len(movie.row_ids),
         "point_offset": movie.points.start,
         "positions": 0,

@@ -1,7 +1,7 @@
-"""A page for the built sphere bundle, answered by the real Python widget, without Jupyter.
+"""A page for a built bundle, answered by the real Python widget, without Jupyter.
 
-The page's model is a stand-in for the host's comm only: state and messages go to a `SphereExplorer`
-in this process and back, bytes and all.
+The page's model is a stand-in for the host's comm only: state and messages go to a widget in this
+process and back, bytes and all.
 """
 
 from __future__ import annotations
@@ -18,10 +18,8 @@ import pandas as pd
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Playwright
 
-from featrix_notebook.widgets.base import bundle
-from featrix_notebook.widgets.sphere import SphereExplorer
+from featrix_notebook.widgets.base import FeatrixWidget, bundle
 
-SYNCED = ("_spec", "_positions", "_codes", "_selected", "_version")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
 
 # A page-side model with anywidget's interface; `kernel` is the Python side.
@@ -34,9 +32,8 @@ async ([source, state]) => {
     message.set(data, 3);
     return new DataView(message.buffer, 3);
   };
-  const binary = ["_positions", "_codes", "_selected"];
-  const read = (key, value) => (binary.includes(key) ? bytes(value) : value);
-  const values = Object.fromEntries(Object.entries(state).map(([k, v]) => [k, read(k, v)]));
+  const read = (value) => (typeof value?.bytes === "string" ? bytes(value.bytes) : value);
+  const values = Object.fromEntries(Object.entries(state).map(([k, v]) => [k, read(v)]));
   const handlers = new Map();
   const fire = (event, ...args) => {
     for (const f of [...(handlers.get(event) ?? [])]) f(...args);
@@ -48,10 +45,14 @@ async ([source, state]) => {
     save_changes: () => {
       for (const key of dirty) {
         const view = values[key];
-        let text = "";
-        const raw = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-        for (const b of raw) text += String.fromCharCode(b);
-        void kernel({ set: key, value: btoa(text) }).then(take);
+        let value = view;
+        if (ArrayBuffer.isView(view)) {
+          let text = "";
+          const raw = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+          for (const b of raw) text += String.fromCharCode(b);
+          value = { bytes: btoa(text) };
+        }
+        void kernel({ set: key, value }).then(take);
       }
       dirty.clear();
     },
@@ -61,9 +62,9 @@ async ([source, state]) => {
   };
   const sent = [];
   const take = (answer) => {
-    for (const [k, v] of Object.entries(answer.state)) values[k] = read(k, v);
+    for (const [k, v] of Object.entries(answer.state)) values[k] = read(v);
     for (const k of Object.keys(answer.state)) fire(`change:${k}`);
-    for (const m of answer.messages) fire("msg:custom", m, []);
+    for (const [m, buffers] of answer.messages) fire("msg:custom", m, buffers.map(bytes));
   };
   const module = await import(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
   const stop = await module.default.initialize({ model });
@@ -94,22 +95,34 @@ DARK = """body { --jp-layout-color0: #111111; --jp-layout-color1: #1b1d21;
   --jp-ui-font-color0: #ffffff; --jp-ui-font-color2: #b0b4ba; color: #fff; }"""
 
 
+def coded(value: Any) -> Any:
+    """A value as JSON: bytes become ``{"bytes": <base64>}``."""
+    if isinstance(value, (bytes, memoryview)):
+        return {"bytes": base64.b64encode(value).decode()}
+    return value
+
+
 class Kernel:
     """The Python end of a page: one widget, and what it sends."""
 
-    def __init__(self, widget: SphereExplorer) -> None:
+    def __init__(self, widget: FeatrixWidget) -> None:
         self.widget = widget
-        self.outbox: list[dict[str, Any]] = []
+        self.outbox: list[tuple[Any, list[str]]] = []
+        self.sent_bytes = 0
         self.changed: set[str] = set()
-        widget.send = lambda content, buffers=None: self.outbox.append(content)
-        widget.observe(lambda change: self.changed.add(change["name"]), list(SYNCED))
+        base = set(FeatrixWidget.class_trait_names(sync=True)) - {"_version"}
+        self.synced = [name for name in widget.traits(sync=True) if name not in base]
+        widget.send = self._send
+        widget.observe(lambda change: self.changed.add(change["name"]), self.synced)
 
-    def state(self, names: Any = SYNCED) -> dict[str, Any]:
-        values = {name: getattr(self.widget, name) for name in names}
-        return {
-            k: base64.b64encode(v).decode() if isinstance(v, bytes) else v
-            for k, v in values.items()
-        }
+    def _send(self, content: Any, buffers: Any = None) -> None:
+        self.sent_bytes += sum(len(data) for data in buffers or ())
+        coded = [base64.b64encode(data).decode() for data in buffers or ()]
+        self.outbox.append((content, coded))
+
+    def state(self, names: Any = None) -> dict[str, Any]:
+        names = self.synced if names is None else names
+        return {name: coded(getattr(self.widget, name)) for name in names}
 
     def take(self) -> dict[str, Any]:
         """What changed since the last call, as the page takes it."""
@@ -120,7 +133,10 @@ class Kernel:
 
     def __call__(self, call: dict[str, Any]) -> dict[str, Any]:
         if "set" in call:
-            setattr(self.widget, call["set"], memoryview(base64.b64decode(call["value"])))
+            value = call["value"]
+            if isinstance(value, dict) and set(value) == {"bytes"}:
+                value = memoryview(base64.b64decode(value["bytes"]))
+            setattr(self.widget, call["set"], value)
             self.changed.discard(call["set"])  # a kernel does not send an echo
         else:
             self.widget._handle_custom_msg(call["message"], [])
@@ -130,7 +146,7 @@ class Kernel:
 class Opened:
     """A page with a widget on it."""
 
-    def __init__(self, page: Page, widget: SphereExplorer) -> None:
+    def __init__(self, page: Page, widget: Any) -> None:
         self.page, self.widget = page, widget
         self.kernel = Kernel(widget)
         self.complaints: list[str] = []
@@ -141,7 +157,7 @@ class Opened:
     def start(self, *, dark: bool = False) -> None:
         back, variables = ("#111111", DARK) if dark else ("#ffffff", "")
         self.page.set_content(PAGE % {"back": back, "variables": variables})
-        self.page.evaluate(HOST, [bundle("sphere"), self.kernel.state()])
+        self.page.evaluate(HOST, [bundle(self.widget._bundle), self.kernel.state()])
         self.settle()
 
     def settle(self, ms: int = 350) -> None:
@@ -188,9 +204,7 @@ def opener(browser: Browser) -> Iterator[Open]:
     """A function that opens a widget on a page of its own; a complaint in its console fails."""
     pages: list[Opened] = []
 
-    def open_(
-        widget: SphereExplorer, *, dark: bool = False, script: str = "", **context: Any
-    ) -> Opened:
+    def open_(widget: Any, *, dark: bool = False, script: str = "", **context: Any) -> Opened:
         context.setdefault("viewport", {"width": 960, "height": 640})
         page = browser.new_context(**context).new_page()
         page.add_init_script(script)

@@ -197,6 +197,23 @@ def test_the_movie(trained, monkeypatch):
     assert from_json[0].tolist() == epochs.tolist()
     assert from_json[1].tolist() == row_ids.tolist()
     assert np.allclose(from_json[2], positions, atol=1e-5)
+    later, _, moved = trained.movie_frames(start_epoch=int(epochs[-1]))
+    assert later.tolist() == [epochs[-1]]
+    assert np.allclose(moved[0], positions[-1], atol=1e-5)
+
+
+def test_a_part_of_the_movie_and_its_rows(trained):
+    epochs, row_ids, positions = trained.movie_frames()
+    later, _, moved = trained.movie_frames(start_epoch=1)
+    assert later.tolist() == [epoch for epoch in epochs.tolist() if epoch >= 1]
+    assert np.array_equal(moved, positions[-len(later) :])
+    rows = trained.movie_rows()
+    assert rows["__featrix_row_id"].tolist() == row_ids.tolist()
+    everything = trained.projections_frame().set_index("__featrix_row_id")
+    columns = [name for name in rows.columns if name != "__featrix_row_id"]
+    assert set(columns) == set(everything.columns) - set("xyz")
+    best = f"cluster_{rows.attrs['featrix']['best_k']}"
+    assert rows[best].tolist() == everything.loc[row_ids, best].tolist()
 
 
 def test_what_is_no_container_is_told():

@@ -101,6 +101,14 @@ export class Chart {
     plot.setCursor({ left, top: x === null ? -10 : 0 }, false);
   }
 
+  /** Where a position stands, in CSS pixels from the element's left; null when it is not shown. */
+  place(x: number): number | null {
+    const plot = this.#plot;
+    const { min, max } = plot?.scales["x"] ?? {};
+    if (!plot || typeof min !== "number" || typeof max !== "number" || x < min || x > max) return null;
+    return plot.over.offsetLeft + plot.valToPos(x, "x");
+  }
+
   #resize(): void {
     if (!this.#data || this.#el.clientWidth === this.#width) return;
     this.#plot?.setSize({ width: Math.max(40, this.#el.clientWidth), height: this.#options.height });

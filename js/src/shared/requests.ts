@@ -8,7 +8,7 @@ const TIMEOUT_MS = 30_000;
 interface Pending {
   resolve(answer: Frame): void;
   reject(error: Error): void;
-  timer: ReturnType<typeof setTimeout>;
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 export class Requests {
@@ -22,14 +22,18 @@ export class Requests {
     this.#stop = listen(model as Model, (content, buffers) => this.#answer(content, buffers));
   }
 
-  /** Ask; fails with the kernel's own words, or when it does not answer in time. */
-  ask(kind: string, body: Record<string, unknown>): Promise<Frame> {
+  /**
+   * Ask; fails with the kernel's own words, or when it does not answer in time. `limit` is null for
+   * work whose length nobody knows.
+   */
+  ask(kind: string, body: Record<string, unknown>, limit: number | null = TIMEOUT_MS): Promise<Frame> {
     const id = `${kind}-${++this.#count}`;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const late = (): void => {
         this.#pending.delete(id);
         reject(new Error("The kernel does not answer. Is it running, and free?"));
-      }, TIMEOUT_MS);
+      };
+      const timer = limit === null ? undefined : setTimeout(late, limit);
       this.#pending.set(id, { resolve, reject, timer });
       this.#model.send({ v: WIRE_VERSION, kind, id, ...body });
     });

@@ -1,7 +1,7 @@
 /** The card beside a point: its row's values, as text. It stays inside the picture. */
 
 import { h, setText } from "../shared/dom.ts";
-import type { RowValues } from "./store.ts";
+import type { RowValues } from "./rows.ts";
 
 const GAP = 14;
 const MOST_VALUES = 10;

@@ -1,7 +1,7 @@
 /** The list of what the points can be coloured by. */
 
 import { h } from "../shared/dom.ts";
-import type { ColorSpec } from "./store.ts";
+import type { ColorSpec } from "./rows.ts";
 
 export interface ChooserState {
   choices: { label: string; group: string }[];

@@ -3,7 +3,7 @@
 import { box, fillMask, thin, type Pixel } from "../gl/lasso.ts";
 import type { Owner } from "../shared/model.ts";
 import type { Stage } from "./stage.ts";
-import type { SelectMode } from "./store.ts";
+import type { SelectMode } from "./rows.ts";
 import type { Mode } from "./toolbar.ts";
 
 const CLICK_PX = 4;

@@ -3,7 +3,7 @@
 import { shapeOf } from "../gl/palette.ts";
 import { CORNERS } from "../gl/canvas2d.ts";
 import { h } from "../shared/dom.ts";
-import type { ColorSpec } from "./store.ts";
+import type { ColorSpec } from "./rows.ts";
 
 const MISSING = "#8e9298";
 

@@ -1,6 +1,7 @@
 /** The buttons over the picture: what dragging does, and the camera's few commands. */
 
 import { h } from "../shared/dom.ts";
+import { iconButton, isPressed, press } from "./buttons.ts";
 
 export type Mode = "turn" | "box" | "lasso";
 
@@ -32,22 +33,22 @@ export class Toolbar {
 
   constructor(handlers: ToolbarHandlers) {
     const mode = (name: Mode, label: string): HTMLButtonElement =>
-      button(name, label, () => handlers.mode(name), false);
+      iconButton(ICONS[name], label, () => handlers.mode(name), false);
     this.#modes = {
       turn: mode("turn", "Drag to turn (shift-drag draws a box)"),
       box: mode("box", "Drag a box to select (B)"),
       lasso: mode("lasso", "Drag a lasso to select (L)"),
     };
-    this.#through = button("through", "Select the far side as well (T)", () =>
+    this.#through = iconButton(ICONS.through, "Select the far side as well (T)", () =>
       handlers.through(!isPressed(this.#through)), false);
-    this.#rotate = button("rotate", "Turn by itself (R)", () =>
+    this.#rotate = iconButton(ICONS.rotate, "Turn by itself (R)", () =>
       handlers.autoRotate(!isPressed(this.#rotate)), false);
     this.el.append(
       h("span", { role: "group", "aria-label": "Dragging" }, ...Object.values(this.#modes), this.#through),
       h("span", { role: "group", "aria-label": "Camera" },
-        button("in", "Zoom in (+)", () => handlers.zoom(1.3)),
-        button("out", "Zoom out (-)", () => handlers.zoom(1 / 1.3)),
-        button("reset", "First view (0)", () => handlers.reset()),
+        iconButton(ICONS.in, "Zoom in (+)", () => handlers.zoom(1.3)),
+        iconButton(ICONS.out, "Zoom out (-)", () => handlers.zoom(1 / 1.3)),
+        iconButton(ICONS.reset, "First view (0)", () => handlers.reset()),
         this.#rotate,
       ),
     );
@@ -65,37 +66,4 @@ export class Toolbar {
   setAutoRotate(on: boolean): void {
     press(this.#rotate, on);
   }
-}
-
-function isPressed(el: HTMLButtonElement): boolean {
-  return el.getAttribute("aria-pressed") === "true";
-}
-
-function press(el: HTMLButtonElement, on: boolean): void {
-  const value = String(on);
-  if (el.getAttribute("aria-pressed") !== value) el.setAttribute("aria-pressed", value);
-}
-
-function button(
-  icon: keyof typeof ICONS,
-  label: string,
-  act: () => void,
-  pressed: boolean | null = null,
-): HTMLButtonElement {
-  const el = h("button", {
-    class: "ftx-sphere-tool",
-    type: "button",
-    title: label,
-    "aria-label": label,
-    "aria-pressed": pressed === null ? null : String(pressed),
-  });
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[icon]);
-  svg.append(path);
-  el.append(svg);
-  el.addEventListener("click", act);
-  return el;
 }

@@ -1,0 +1,1 @@
+"""The training movie without a browser: where its frames come from, and films made of them."""

@@ -1,0 +1,33 @@
+"""A movie as one still picture: a few of its epochs side by side, over the loss."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from featrix_notebook.movie.film import Film
+
+_PICTURES = 3
+
+
+def film_strip(film: Film, alt: str) -> bytes:
+    """PNG of the first, a middle and the last frame; the last with curve and legend.
+
+    Parameters
+    ----------
+    film
+        Any film with room for words beside its sphere.
+    alt
+        Description stored in the file.
+    """
+    last = len(film.epochs) - 1
+    chosen = sorted({round(last * share / (_PICTURES - 1)) for share in range(_PICTURES)})
+    parts = [film.sphere(time) for time in chosen[:-1]] + [film.at(last)]
+    whole = Image.fromarray(np.concatenate(parts, axis=1))
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Description", alt.encode("latin-1", "replace").decode("latin-1"))
+    out = io.BytesIO()
+    whole.save(out, "PNG", pnginfo=about)
+    return out.getvalue()

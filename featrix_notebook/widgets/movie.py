@@ -1,0 +1,491 @@
+"""`TrainingMovie`: how the rows of a table found their places on the sphere, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import traitlets
+from numpy.typing import ArrayLike, NDArray
+
+from featrix_notebook import coding, frames
+from featrix_notebook.coding import Coding
+from featrix_notebook.live import ENDED, RunFeed
+from featrix_notebook.movie import losses as curves
+from featrix_notebook.movie import source as sources
+from featrix_notebook.movie.clusters import clusters_of_frames
+from featrix_notebook.movie.losses import Losses
+from featrix_notebook.movie.packing import pack
+from featrix_notebook.movie.source import Movie, read_movie
+from featrix_notebook.widgets import sphere_colors
+from featrix_notebook.widgets.base import FeatrixWidget
+from featrix_notebook.widgets.movie_desk import Desk
+from featrix_notebook.widgets.rows import ShowsRows, in_range
+from featrix_notebook.widgets.sphere_colors import Choice
+
+FRAME_CLUSTERS = "epoch_cluster"
+
+
+class TrainingMovie(ShowsRows, FeatrixWidget):
+    """Play a training: every kept epoch's points on the sphere, beside its loss.
+
+    A training that runs is followed; its frames join the movie as they come.
+
+    Parameters
+    ----------
+    source
+        A foundational model (finished, or still training), the dict that
+        ``get_epoch_projections()`` returns, or positions of the shape (frames, n, 3), which are
+        brought to the unit sphere.
+    color_by
+        As in :class:`SphereExplorer`, and ``"epoch_cluster"``: the clusters of each frame. By
+        default the clusters of the finished model, where there are any.
+    losses
+        With positions: one loss a frame, or a log with the columns ``epoch``, ``loss``,
+        ``validation_loss``.
+    rows, epochs, clusters
+        With positions: the table rows they stand for; the epoch of each frame (by default 0, 1,
+        2, ...); and cluster labels (n,), or (frames, n) for each frame.
+    fps
+        Frames a second at normal speed (0.1 to 60).
+    trails
+        Draw the way that a sample of the points, or the selected ones, has just come.
+    loop, autoplay
+        Begin again at the end; begin by itself. Readers who asked for less motion step by hand.
+    size, opacity, height, seed
+        As in :class:`SphereExplorer`.
+    max_points
+        Of a movie with more rows an even sample of so many is shown.
+    title
+        What the movie is of; a model has its own name.
+
+    Raises
+    ------
+    TypeError
+        For a source of another kind, or an unknown keyword.
+    ValueError
+        For coordinates that are missing, not finite or without a direction (with the epoch and
+        the point), an unknown column, or an option out of range.
+
+    Examples
+    --------
+    >>> movie = TrainingMovie(fm, color_by="species")    # doctest: +SKIP
+    >>> movie                                            # play it, scrub, follow a point ...
+    >>> movie.save("training.mp4")                       # ... and take it to a talk
+    """
+
+    _bundle = "movie"
+    _feed: RunFeed | None = None
+    _desk: Desk | None = None  # a widget whose constructor raised is closed, too
+    _spec = traitlets.Dict().tag(sync=True)
+    _first = traitlets.Bytes(b"").tag(sync=True)
+    _codes = traitlets.Bytes(b"").tag(sync=True)
+    _log = traitlets.Bytes(b"").tag(sync=True)
+    _camera = traitlets.Dict().tag(sync=True)
+    # The point under the pointer, a place as in `_selected`; -1 for none.
+    _hovered = traitlets.Int(-1).tag(sync=True)
+    epoch = traitlets.Int(0, help="The epoch on show; assign one to go there.").tag(sync=True)
+    playing = traitlets.Bool(False, help="Whether it plays; assign to start or stop it.").tag(
+        sync=True
+    )
+
+    def __init__(
+        self,
+        source: Any,
+        color_by: Any = None,
+        *,
+        losses: Any = None,
+        rows: Any = None,
+        epochs: ArrayLike | None = None,
+        clusters: ArrayLike | None = None,
+        fps: float = 2,
+        trails: bool = False,
+        loop: bool = False,
+        autoplay: bool = True,
+        size: float | None = None,
+        opacity: float = 1.0,
+        height: int = 480,
+        max_points: int = 5_000,
+        seed: int = 0,
+        title: str = "",
+        **kwargs: Any,
+    ) -> None:
+        self._reject_unknown(kwargs)
+        self._options = {
+            "fps": in_range("fps", fps, 0.1, 60),
+            "trails": bool(trails),
+            "loop": bool(loop),
+            "size": None if size is None else in_range("size", size, 1, 40),
+            "opacity": in_range("opacity", opacity, 0.02, 1),
+            "height": int(in_range("height", height, 240, 4000)),
+        }
+        self._begin_rows(seed)
+        self._most = int(in_range("max_points", max_points, 1, 1_000_000))
+        self._source, self._wanted = source, color_by
+        movie = read_movie(source, rows=rows, epochs=epochs, clusters=clusters, title=title)
+        self._is_model = hasattr(source, "get_training_metrics")
+        self._live = frames.is_training(source)
+        self._losses = self._read_losses(losses, movie.epochs)
+        self.packed = np.empty((0, 0, 2), np.int16)
+        self._order = np.empty(0, np.int64)
+        self._each: NDArray[np.uint8] | None = None
+        self._desk = Desk(self)
+        self._take_movie(movie)
+        self._color_by, self._coding = self._code(color_by)
+        start = len(movie) - 1 if self._live else 0
+        super().__init__(
+            _first=self.packed[start].tobytes() if len(movie) else b"",
+            _codes=self._coding.codes[self._order].tobytes(),
+            _log=self._losses.rows.tobytes(),
+            epoch=int(movie.epochs[start]) if len(movie) else 0,
+            playing=bool(autoplay) and (self._live or len(movie) > 1),
+            _spec=self._describe(),
+            **kwargs,
+        )
+        self.on_msg(self._desk.receive)
+        if self._live:
+            self._feed = RunFeed.of(source)
+            self._feed.subscribe(self._on_progress)
+
+    # ------------------------------------------------------------------ what is shown
+
+    def _read_losses(self, losses: Any, epochs: NDArray[np.int32]) -> Losses:
+        if losses is not None:
+            return curves.given(losses, epochs)
+        return curves.of_model(self._source) if self._is_model else Losses()
+
+    def _take_movie(self, movie: Movie) -> None:
+        """Show a movie; points keep their order as long as they are the same rows."""
+        movie = movie.sampled(self._most, self._seed)
+        known = len(self.packed) if len(self._order) == movie.xyz.shape[1] else 0
+        if not known:
+            self._take(movie.points)
+        self._points = movie.points
+        self._movie, self._each = movie, None
+        fresh = pack(movie.xyz[known:, self._order])
+        self.packed = np.concatenate([self.packed, fresh]) if known else fresh
+
+    def choices(self) -> list[Choice]:
+        """What the points can be coloured by."""
+        found = sphere_colors.choices(self._points)
+        if self._points.best_k is not None:
+            found.insert(0, Choice(FRAME_CLUSTERS, "Clusters of each epoch", "Clusters"))
+        return found
+
+    def _code(self, color_by: Any) -> tuple[Hashable | None, Coding]:
+        if isinstance(color_by, str) and color_by == FRAME_CLUSTERS:
+            k = self._points.best_k
+            if k is None and self._live:
+                return FRAME_CLUSTERS, coding.plain(len(self._points))  # there are none yet
+            if k is None:
+                raise ValueError("This movie has no clusters to colour by.")
+            return FRAME_CLUSTERS, coding.code_clusters(self._clusters_of_frames()[-1])
+        return sphere_colors.code(self._points, color_by)
+
+    def _clusters_of_frames(self) -> NDArray[np.uint8]:
+        """uint8 (frames, n): as the source tells them, else found on the sphere."""
+        if self._each is None:
+            known, best = self._movie.frame_clusters, self._points.best_k
+            if known is not None:
+                self._each = known
+            elif best is not None:
+                self._each = clusters_of_frames(self._movie.xyz, self._points.clusters[best])
+            else:
+                self._each = np.zeros(self._movie.xyz.shape[:2], np.uint8)
+        return self._each
+
+    def codes_of_frames(self) -> NDArray[np.uint8]:
+        """uint8 (frames, n) or (1, n): the palette index of each point, in the page's order."""
+        with self._lock:
+            codes = self._coding.codes[None]
+            if self._color_by == FRAME_CLUSTERS and self._coding.kind == "category":
+                codes = self._clusters_of_frames() + np.uint8(1)
+            return codes[:, self._order]
+
+    @property
+    def color_by(self) -> Hashable | None:
+        """What colours the points; assign a column's name, or one value a row, to change it."""
+        return self._color_by
+
+    @color_by.setter
+    def color_by(self, value: Any) -> None:
+        with self._lock:
+            self._color_by, self._coding = self._code(value)
+            self._wanted = value
+            self._show(codes=True)
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epoch of each frame."""
+        return [int(epoch) for epoch in self._movie.epochs]
+
+    def _describe(self) -> dict[str, Any]:
+        """All that is small, as one JSON object for the page (`js/src/movie/store.ts`)."""
+        choices = self.choices()
+        current = [i for i, choice in enumerate(choices) if choice.key == self._color_by]
+        per_frame = self._color_by == FRAME_CLUSTERS
+        label = "clusters of each epoch" if per_frame else None
+        return {
+            **self._options,
+            "n": len(self._points),
+            "epochs": self.epochs,
+            "title": self._points.title,
+            "notes": list(self._points.notes),
+            "summary": self.summary(),
+            "live": self._live,
+            "publish": self._is_model,
+            "saves": True,
+            "log": list(self._losses.names),
+            "best": self._losses.best_epoch,
+            "sphereFrom": self._losses.sphere_from,
+            "choices": [{"label": c.label, "group": c.group} for c in choices],
+            "color": {
+                "choice": current[0] if current else None,
+                "label": label or sphere_colors.label(self._points, self._color_by),
+                "perFrame": per_frame and self._coding.kind == "category",
+                **self._coding.legend(),
+            },
+        }
+
+    def _show(self, *, codes: bool = False) -> None:
+        with self._lock, self.hold_sync():
+            if codes:
+                self._codes = self._coding.codes[self._order].tobytes()
+            self._log = self._losses.rows.tobytes()
+            self._spec = self._describe()
+
+    @traitlets.validate("epoch")
+    def _on_a_frame(self, proposal: Mapping[str, Any]) -> int:
+        """The kept epoch at or before the one asked for."""
+        epochs = self._movie.epochs
+        if not len(epochs):
+            return 0
+        return int(epochs[max(0, int(np.searchsorted(epochs, proposal["value"], "right")) - 1)])
+
+    # ------------------------------------------------------------------ a model in training
+
+    def _on_progress(self, feed: RunFeed) -> None:
+        """Called by the feed's thread, at most ten times a second."""
+        if self._feed is None:
+            return
+        with self._lock:
+            ended = feed.info.status in ENDED
+            with feed.lock:
+                self._losses = curves.from_log(feed.log, feed.info.best_epoch)
+            newest = int(self._movie.epochs[-1]) if len(self._movie) else -1
+            told = feed.frame_epoch
+            if ended or told is None or told > newest:
+                self._grow(newest)
+            over = ended and not frames.is_training(self._source)
+            if over:
+                self._finish(feed)
+            self._show(codes=over)
+        if over:
+            self.refresh_outputs()
+
+    def _grow(self, newest: int) -> None:
+        """Fetch the frames after an epoch; with the first ones also the rows."""
+        epochs, xyz = sources.new_frames(self._source, newest)
+        if not len(epochs):
+            return
+        if len(self._movie):
+            n = self._movie.xyz.shape[1]
+            if xyz.shape[1] != n and self._most == n:  # it is shown by a sample
+                movie = sources.with_rows(self._source, *sources.new_frames(self._source))
+            else:
+                movie = self._movie.extended(epochs, xyz)
+            self._take_movie(replace(movie, points=replace(movie.points, title=self._points.title)))
+            return
+        movie = sources.with_rows(self._source, epochs, xyz)
+        self._take_movie(replace(movie, points=replace(movie.points, title=self._points.title)))
+        self._recode()
+        self._first = self.packed[-1].tobytes()
+        self._codes = self._coding.codes[self._order].tobytes()
+        self.epoch = int(epochs[-1])
+
+    def _finish(self, feed: RunFeed) -> None:
+        """The run is over: its clusters are known now."""
+        feed.unsubscribe(self._on_progress)
+        self._feed, self._live = None, False
+        title, notes = self._points.title, self._points.notes
+        if feed.info.status != "done":
+            said = f"The training {feed.info.status}. {feed.info.error or ''}".strip()
+            self._points = replace(self._points, notes=(*notes, said))
+        elif len(self._movie):
+            movie = sources.with_rows(self._source, *sources.new_frames(self._source))
+            self._take_movie(replace(movie, points=replace(movie.points, title=title)))
+            self._recode()
+
+    def _recode(self) -> None:
+        try:
+            self._color_by, self._coding = self._code(self._wanted)
+        except ValueError as error:
+            self._color_by, self._coding = self._code(None)
+            self._points = replace(self._points, notes=(*self._points.notes, str(error)))
+
+    # ------------------------------------------------------------------ onwards
+
+    def publish(self, name: str, org_id: str | None = None, epoch: int | None = None) -> Any:
+        """Make a model of its own of an epoch; see ``FoundationalModel.publish_checkpoint``.
+
+        Parameters
+        ----------
+        name
+            Of the new model.
+        org_id
+            The organisation it belongs to, where the server has any.
+        epoch
+            By default the epoch on show.
+
+        Returns
+        -------
+        FoundationalModel
+
+        Raises
+        ------
+        ValueError
+            Without a name, for a movie with no model behind it, or when weights of that epoch
+            were not kept.
+        """
+        if not name.strip():
+            raise ValueError("The new model needs a name.")
+        publish = getattr(self._source, "publish_checkpoint", None)
+        if not callable(publish):
+            raise ValueError("There is no model behind this movie that could publish a checkpoint.")
+        chosen = self.epoch if epoch is None else epoch
+        return publish(name=name.strip(), org_id=org_id, checkpoint_epoch=chosen)
+
+    def _film(self, **options: Any) -> Any:
+        from featrix_notebook.movie.film import Film  # Pillow is loaded when a film is wanted
+
+        with self._lock:
+            order = self._order
+            chosen = None
+            if len(self._selected):
+                chosen = np.zeros(len(order), bool)
+                chosen[np.frombuffer(self._selected, "<u4")] = True
+            return Film(
+                self._movie.xyz[:, order],
+                self._movie.epochs,
+                self.codes_of_frames(),
+                self._coding,
+                label=str(self._spec["color"]["label"]),
+                losses=self._losses,
+                title=self._points.title,
+                selected=chosen,
+                camera=self._camera,
+                **{"fps": self._options["fps"], "trails": self._options["trails"], **options},
+            )
+
+    def save(
+        self,
+        path: str | Path,
+        *,
+        fps: float | None = None,
+        speed: float = 1.0,
+        size: tuple[int, int] = (1280, 720),
+        dark: bool = False,
+        trails: bool | None = None,
+        progress: bool | Callable[[int, int], object] = True,
+    ) -> Path:
+        """Write the movie to a file; no browser is needed.
+
+        Parameters
+        ----------
+        path
+            ``.mp4``, ``.gif`` or ``.html`` (one self-contained interactive page); or a folder,
+            new or empty, for numbered PNG pictures.
+        fps
+            Epochs' frames a second; by default the widget's own.
+        speed
+            0.25 to 8 times as fast.
+        size
+            Width and height in pixels, each from 160 to 4096; of everything but HTML.
+        dark
+            Light points on a dark ground.
+        trails
+            Draw the way points have just come; by default as the widget does.
+        progress
+            A bar; or a function called with pictures done and in all, which may return False to
+            cancel.
+
+        Returns
+        -------
+        Path
+            What was written. An interrupted or cancelled export leaves nothing behind.
+
+        Raises
+        ------
+        ValueError
+            For another kind of file, an option out of range, or a movie without frames.
+        """
+        from featrix_notebook.movie import writers
+
+        options: dict[str, Any] = {"speed": speed, "size": size, "dark": dark}
+        if fps is not None:
+            options["fps"] = in_range("fps", fps, 0.1, 60)
+        if trails is not None:
+            options["trails"] = trails
+        return writers.save(self, Path(path).expanduser(), options, progress)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """One self-contained interactive page with the whole movie, for a browser with no kernel.
+
+        Parameters
+        ----------
+        path
+            Also write it there.
+
+        Returns
+        -------
+        str
+            The page.
+        """
+        from featrix_notebook.movie.page import movie_page
+
+        text = movie_page(self)
+        if path is not None:
+            Path(path).expanduser().write_text(text, encoding="utf-8")
+        return text
+
+    def close(self) -> None:
+        """Take the widget off the page and stop following its model. Closing twice is harmless."""
+        if self._feed is not None:
+            self._feed.unsubscribe(self._on_progress)
+            self._feed = None
+        if self._desk is not None:
+            self._desk.close()
+        super().close()
+
+    # ------------------------------------------------------------------ without a kernel
+
+    def summary(self) -> str:
+        """What the movie shows, in words."""
+        n, epochs = len(self._points), self._movie.epochs
+        name = f" of {self._points.title}" if self._points.title else ""
+        if not len(epochs):
+            return f"Training movie{name}: the first epoch is not there yet"
+        span = f"epoch {epochs[0]}"
+        if len(epochs) > 1:
+            span = f"{len(epochs):,} epochs, {epochs[0]} to {epochs[-1]}"
+        head = f"Training movie{name}: {n:,} {'row' if n == 1 else 'rows'} on a sphere, {span}"
+        if self._color_by is not None:
+            head += f", coloured by {coding.text(self._color_by)}"
+        losses = [self._curve_in_words(name) for name in self._losses.names[1:]]
+        return ". ".join([", ".join([head, *filter(None, losses)]), *self._points.notes])
+
+    def _curve_in_words(self, name: str) -> str:
+        values = self._losses.series(name)[1]
+        words = name.replace("_", " ")
+        return f"{words} from {values[0]:.4g} to {values[-1]:.4g}" if len(values) else ""
+
+    def snapshot_png(self) -> bytes | None:
+        """A few epochs side by side over the loss curve; None before the first frame."""
+        if not len(self._movie):
+            return None
+        from featrix_notebook.movie.strip import film_strip
+
+        return film_strip(self._film(size=(864, 486)), self.summary())

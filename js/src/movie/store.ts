@@ -1,0 +1,407 @@
+/** What one movie knows; its views share it. `featrix_notebook/widgets/movie.py` is the other end. */
+
+import { HOME, type Camera } from "../gl/camera.ts";
+import { listen, watch, type Model } from "../shared/model.ts";
+import { bytesOf, isMessage } from "../shared/wire.ts";
+import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "../sphere/rows.ts";
+import { Rows } from "../plot/rows.ts";
+import { Clock, epochAt, frameAt, timeOf } from "./clock.ts";
+import { unpack } from "./packing.ts";
+import { Path } from "./path.ts";
+
+export interface MovieSpec {
+  n: number;
+  /** The epoch of each frame. */
+  epochs: number[];
+  title: string;
+  notes: string[];
+  summary: string;
+  /** The training goes on: frames may come. */
+  live: boolean;
+  /** There is a model that can publish a checkpoint. */
+  publish: boolean;
+  /** There is a kernel that makes files. */
+  saves: boolean;
+  /** Columns of the log; `epoch` is the first. */
+  log: string[];
+  best: number | null;
+  sphereFrom: number | null;
+  choices: { label: string; group: string }[];
+  color: ColorSpec & { perFrame: boolean };
+  fps: number;
+  trails: boolean;
+  loop: boolean;
+  size: number | null;
+  opacity: number;
+  height: number;
+}
+
+export interface MovieState extends RowsState {
+  _spec: MovieSpec;
+  /** The frame to show before any other is there. */
+  _first: DataView;
+  _codes: DataView;
+  _log: DataView;
+  _camera: Partial<Camera>;
+  _hovered: number;
+  epoch: number;
+  playing: boolean;
+}
+
+export type MovieChange = RowsChange | "rows" | "frames" | "time" | "log";
+
+/** A request for frames is answered with about so many bytes. */
+const BLOCK_BYTES = 256 * 1024;
+/** Requests for frames on their way at once. */
+const AT_ONCE = 2;
+const TOLD_MS = 200;
+const RETRY_MS = 3000;
+
+export interface ExportProgress {
+  done: number;
+  total: number;
+}
+
+export class MovieStore extends RowsStore<MovieState, MovieChange> {
+  readonly clock = new Clock();
+  log = new Rows([]);
+  /** Why the frames do not come, in words. */
+  problem = "";
+  trails = false;
+  readonly #path = new Path((index) => this.frame(index));
+  #frames: (Int16Array | null)[] = [];
+  #codes: Uint8Array = new Uint8Array(0);
+  /** One row of codes a frame, when each frame has its own. */
+  #each: Uint8Array | null = null;
+  #asked = new Set<number>();
+  #pulls = 0;
+  #ticked = 0;
+  #told = 0;
+  #tellTimer = 0;
+  #retry = 0;
+  #shown = -1;
+  #closed = false;
+  readonly #jobs = new Map<string, (progress: ExportProgress) => void>();
+
+  constructor(model: Model<MovieState>) {
+    super(model);
+    const { spec, clock } = this;
+    Object.assign(clock, { fps: spec.fps, loop: spec.loop });
+    this.trails = spec.trails;
+    this.#readCamera();
+    this.#readRows();
+    this.#readLog();
+    clock.seek(timeOf(spec.epochs, model.get("epoch")));
+    clock.playing = model.get("playing");
+    this.#place();
+    this.cleanups.push(
+      watch(model, "_spec", () => this.#readSpec()),
+      watch(model, "_codes", () => this.#readCodes()),
+      watch(model, "_log", () => this.#readLog()),
+      watch(model, "_camera", () => {
+        this.#readCamera();
+        this.tell("time");
+      }),
+      watch(model, "epoch", () => this.#goTo(model.get("epoch"))),
+      watch(model, "playing", () => this.#play(model.get("playing"))),
+      listen(model, (content) => {
+        if (!isMessage(content) || content.kind !== "exporting") return;
+        this.#jobs.get(String(content["job"]))?.(content as unknown as ExportProgress);
+      }),
+    );
+    this.#pull();
+  }
+
+  get spec(): MovieSpec {
+    return this.model.get("_spec");
+  }
+
+  /** How many frames are here. */
+  get loaded(): number {
+    return this.#frames.reduce((count, frame) => count + (frame ? 1 : 0), 0);
+  }
+
+  frame(index: number): Int16Array | null {
+    return this.#frames[index] ?? null;
+  }
+
+  /** The epoch on show, with its fraction between two frames. */
+  get epoch(): number {
+    return epochAt(this.spec.epochs, this.clock.time);
+  }
+
+  override dispose(): void {
+    this.#closed = true;
+    clearTimeout(this.#tellTimer);
+    clearTimeout(this.#retry);
+    super.dispose();
+  }
+
+  // ---------------------------------------------------------------- time
+
+  /** Called by every view before it draws; moves on once a moment. Returns whether it plays. */
+  tick(now: number): boolean {
+    const { clock } = this;
+    const ms = Math.min(100, now - this.#ticked);
+    if (ms <= 0) return clock.playing;
+    this.#ticked = now;
+    const moved = clock.advance(ms, this.#ready());
+    if (moved) this.#place();
+    if (moved || !clock.playing) this.#tellKernel();
+    return clock.playing;
+  }
+
+  seek(time: number, stop = true): void {
+    if (stop) this.clock.playing = false;
+    this.clock.seek(time);
+    this.#moved();
+  }
+
+  seekEpoch(epoch: number): void {
+    this.seek(timeOf(this.spec.epochs, epoch));
+  }
+
+  step(direction: 1 | -1): void {
+    this.clock.step(direction);
+    this.#moved();
+  }
+
+  toggle(): void {
+    this.clock.toggle();
+    this.#ticked = performance.now();
+    this.#moved();
+  }
+
+  #moved(): void {
+    this.#place();
+    this.#pull();
+    this.#tellKernel();
+    this.tell("time");
+  }
+
+  #goTo(epoch: number): void {
+    if (epoch === this.spec.epochs[frameAt(this.clock.time)]) return;
+    this.clock.seek(timeOf(this.spec.epochs, epoch));
+    this.#place();
+    this.#pull();
+    this.tell("time");
+  }
+
+  #play(playing: boolean): void {
+    if (playing === this.clock.playing) return;
+    this.clock.toggle();
+    this.#ticked = performance.now();
+    this.tell("time");
+  }
+
+  /** How far it can play: up to the last frame that has come, with all before it. */
+  #ready(): number {
+    let at = frameAt(this.clock.time);
+    while (this.#frames[at + 1]) at++;
+    return at;
+  }
+
+  /** Bring positions and codes to the present time. */
+  #place(): void {
+    const { clock } = this;
+    const n = this.codes.length;
+    if (this.positions.length !== n * 3) this.positions = new Int16Array(n * 3);
+    // While frames are missing the nearest one before stands in, else what is shown stays.
+    if (!this.#path.at(clock.time, clock.last, this.positions)) {
+      const stand = this.frame(frameAt(clock.time));
+      if (stand?.length === n * 3) this.positions.set(stand);
+    }
+    const frame = Math.min(Math.round(clock.time), clock.last);
+    if (this.#each && this.#each.length >= (frame + 1) * n && frame !== this.#shown) {
+      this.codes = this.#each.slice(frame * n, (frame + 1) * n);
+      this.#shown = frame;
+      this.tell("codes");
+    }
+  }
+
+  /** The kernel hears of the epoch a few times a second, and where it stops. */
+  #tellKernel(): void {
+    const epoch = this.spec.epochs[frameAt(this.clock.time)];
+    const { playing } = this.clock;
+    const same = epoch === this.model.get("epoch") && playing === this.model.get("playing");
+    if (same || epoch === undefined || this.#tellTimer) return;
+    const wait = Math.max(0, this.#told + TOLD_MS - performance.now());
+    this.#tellTimer = globalThis.setTimeout(() => {
+      this.#tellTimer = 0;
+      this.#told = performance.now();
+      const now = this.spec.epochs[frameAt(this.clock.time)];
+      if (now === undefined) return;
+      if (now !== this.model.get("epoch")) this.model.set("epoch", now);
+      if (this.clock.playing !== this.model.get("playing")) {
+        this.model.set("playing", this.clock.playing);
+      }
+      this.model.save_changes();
+    }, wait) as unknown as number;
+  }
+
+  /** The camera came to rest: the kernel's films look from there. */
+  tellCamera(): void {
+    if (!this.camera) return;
+    this.model.set("_camera", { ...this.camera });
+    this.model.save_changes();
+  }
+
+  tellHovered(point: number): void {
+    this.model.set("_hovered", point);
+    this.model.save_changes();
+  }
+
+  // ---------------------------------------------------------------- requests
+
+  async publish(name: string, org: string): Promise<string> {
+    const epoch = this.spec.epochs[frameAt(this.clock.time)];
+    const { message } = await this.requests.ask("publish", { name, org, epoch }, null);
+    return String(message["published"]);
+  }
+
+  /** Have a file made; `told` hears how far it is. The returned function cancels. */
+  make(
+    format: string,
+    options: Record<string, unknown>,
+    told: (progress: ExportProgress) => void,
+  ): { file: Promise<Uint8Array<ArrayBuffer>>; cancel(): void } {
+    const job = `job-${Math.random().toString(36).slice(2)}`;
+    this.#jobs.set(job, told);
+    const file = this.requests
+      .ask("export", { format, job, ...options }, null)
+      .then(({ columns }) => columns.get("file") as Uint8Array<ArrayBuffer>)
+      .finally(() => this.#jobs.delete(job));
+    return { file, cancel: () => this.model.send({ v: 1, kind: "cancel", job }) };
+  }
+
+  /** Ask for the missing frames, those after the present one first. */
+  #pull(): void {
+    const { n, epochs } = this.spec;
+    const block = Math.max(1, Math.floor(BLOCK_BYTES / (4 * Math.max(1, n))));
+    while (this.#pulls < AT_ONCE && !this.#closed && n > 0) {
+      const from = this.#wanted(epochs.length);
+      if (from < 0) return;
+      let to = from;
+      while (to < epochs.length && to - from < block && !this.#frames[to] && !this.#asked.has(to)) {
+        this.#asked.add(to++);
+      }
+      this.#pulls++;
+      void this.#fetch(from, to);
+    }
+  }
+
+  #wanted(count: number): number {
+    const start = frameAt(this.clock.time);
+    for (let i = 0; i < count; i++) {
+      const index = (start + i) % count;
+      if (!this.#frames[index] && !this.#asked.has(index)) return index;
+    }
+    return -1;
+  }
+
+  async #fetch(from: number, to: number): Promise<void> {
+    try {
+      const { columns } = await this.requests.ask("frames", { from, to });
+      this.#put(from, columns.get("xy") as Int16Array);
+      this.problem = "";
+    } catch (error) {
+      this.problem = error instanceof Error ? error.message : String(error);
+    }
+    this.#pulls--;
+    for (let index = from; index < to; index++) this.#asked.delete(index);
+    if (this.#closed) return;
+    if (this.problem) {
+      clearTimeout(this.#retry);
+      this.#retry = globalThis.setTimeout(() => this.#pull(), RETRY_MS) as unknown as number;
+    } else this.#pull();
+    this.#path.reset();
+    this.#place();
+    this.tell("frames");
+  }
+
+  #put(from: number, packed: Int16Array): void {
+    const size = this.codes.length * 2;
+    if (!size) return;
+    for (let k = 0; (k + 1) * size <= packed.length && from + k < this.spec.epochs.length; k++) {
+      this.#frames[from + k] = unpack(packed.subarray(k * size, (k + 1) * size));
+    }
+  }
+
+  // ---------------------------------------------------------------- from the kernel
+
+  #readSpec(): void {
+    const { spec, clock } = this;
+    const fresh = spec.n !== this.codes.length;
+    if (fresh) this.#readRows();
+    const following = clock.time >= clock.last;
+    clock.last = Math.max(0, spec.epochs.length - 1);
+    clock.live = spec.live;
+    if (fresh) clock.seek(clock.last);
+    else if (following && spec.live && !clock.playing) clock.seek(clock.time);
+    this.#frames.length = spec.epochs.length;
+    if (spec.color.perFrame) void this.#pullCodes();
+    else this.#each = null;
+    this.#pull();
+    this.#place();
+    if (fresh) this.tell("rows");
+    this.tell("spec");
+  }
+
+  /** The rows of the movie, with the one frame that travels in the state. */
+  #readRows(): void {
+    const { spec, clock } = this;
+    this.#frames = new Array<Int16Array | null>(spec.epochs.length).fill(null);
+    this.#path.reset();
+    clock.last = Math.max(0, spec.epochs.length - 1);
+    clock.live = spec.live;
+    this.codes = new Uint8Array(spec.n);
+    this.newRows(spec.n);
+    this.#readCodes();
+    this.readSelected();
+    const bytes = bytesOf(this.model.get("_first")).slice();
+    if (bytes.length === spec.n * 4 && spec.n) {
+      this.positions = unpack(new Int16Array(bytes.buffer));
+    }
+    if (spec.color.perFrame) void this.#pullCodes();
+  }
+
+  #readCodes(): void {
+    const codes = bytesOf(this.model.get("_codes"));
+    this.#codes = new Uint8Array(this.spec.n);
+    this.#codes.set(codes.subarray(0, this.spec.n));
+    this.#shown = -1;
+    this.#each = null;
+    this.codes = this.#codes as Uint8Array<ArrayBuffer>;
+    this.tell("codes");
+  }
+
+  async #pullCodes(): Promise<void> {
+    if (this.#each && this.#each.length === this.spec.n * this.spec.epochs.length) return;
+    try {
+      const { columns } = await this.requests.ask("codes", {});
+      if (!this.spec.color.perFrame) return;
+      this.#each = columns.get("codes") as Uint8Array;
+      this.#shown = -1;
+      this.#place();
+      this.tell("codes");
+    } catch (error) {
+      this.problem = error instanceof Error ? error.message : String(error);
+      this.tell("frames");
+    }
+  }
+
+  #readLog(): void {
+    const bytes = bytesOf(this.model.get("_log")).slice();
+    const names = this.spec.log;
+    const log = new Rows(names);
+    const values = new Float64Array(bytes.buffer, 0, bytes.length >> 3);
+    if (values.length % names.length === 0) log.append(values);
+    this.log = log;
+    this.tell("log");
+  }
+
+  #readCamera(): void {
+    const camera = this.model.get("_camera");
+    if (camera && typeof camera.yaw === "number") this.camera = { ...HOME, ...camera };
+  }
+}
