@@ -2,7 +2,7 @@
 
 The sphere is unfolded onto a square by way of an octahedron (Meyer et al., "On floating-point
 normal vectors", EGSR 2010); the square is cut into 65,535 steps a side, so that a point moves by
-less than 0.00005 of the radius. ``js/src/movie/packing.ts`` folds it back.
+less than 0.0001 of the radius. ``js/src/movie/packing.ts`` folds it back.
 """
 
 from __future__ import annotations
