@@ -78,7 +78,11 @@ class PredictionResult:
     def from_wire(
         cls, item: dict[str, Any], transport: Transport, session_id: str
     ) -> PredictionResult:
-        """Read one prediction of the protocol; what the server leaves out is None or empty."""
+        """Read one prediction of the protocol; what the server leaves out is None or empty.
+
+        Some servers give only the distribution, or only the class, as ``prediction``.
+        """
+        given, item = item, _completed(item)
         get = item.get
         interval = get("prediction_interval")
         if interval is None and get("interval_low") is not None:
@@ -98,7 +102,7 @@ class PredictionResult:
             available_query_columns=get("available_query_columns") or [],
             prediction_interval=tuple(interval) if interval else None,
             error=get("error"),
-            raw=item,
+            raw=given,
             _transport=transport,
             _session_id=get("session_id") or session_id,
         )
@@ -141,6 +145,18 @@ class PredictionResult:
         return PredictionFeedback(
             self.prediction_uuid, ground_truth, self._transport, self._session_id
         )
+
+
+def _completed(item: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the class where ``prediction`` tells it."""
+    told = item.get("prediction")
+    if isinstance(told, dict) and told and not item.get("probabilities"):
+        label = max(told, key=told.__getitem__)
+        found = {"probabilities": told, "predicted_class": label, "prediction": label}
+        return item | found | {"probability": told[label], "confidence": told[label]}
+    if isinstance(told, str) and item.get("predicted_class") is None:
+        return item | {"predicted_class": told}
+    return item
 
 
 class PredictionFeedback:

@@ -6,13 +6,14 @@ import math
 import operator
 import os
 import tempfile
+import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featrix_client.creation import existing_file, upload_file
-from featrix_client.errors import FeatrixInputError, FeatrixTrainingError, FeatrixWarning
+from featrix_client.errors import FeatrixInputError, FeatrixTimeoutError, FeatrixWarning
 from featrix_client.frames import write_frame
 from featrix_client.predictor import Predictor
 from featrix_client.records import clean
@@ -21,6 +22,10 @@ from featrix_client.state import predictor_entries
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_NAMING_LIMIT_S, _NAMING_POLL_S = 600.0, 0.5
+"""How long, and how often, a server is asked for the name of a predictor it has put in a queue."""
 
 
 class PredictorsOfModel(TrainingRun):
@@ -206,14 +211,26 @@ class PredictorsOfModel(TrainingRun):
         for text in answer.get("warnings") or ():
             warnings.warn(str(text), FeatrixWarning, stacklevel=3)  # the user's line
         session_id = str(answer.get("session_id") or self._session_id)
-        if not answer.get("predictor_id"):
-            raise FeatrixTrainingError(
-                "The server has put the predictor into a queue and not named it yet.",
-                hint=f"{self.called}.list_predictors() shows it once the server has begun.",
-            )
-        predictor = Predictor(self._transport, session_id, str(answer["predictor_id"]))
+        made = answer.get("predictor_id") or self._named_later(session_id, target_column)
+        predictor = Predictor(self._transport, session_id, str(made))
         predictor.refresh()
         return predictor
+
+    def _named_later(self, session_id: str, target_column: str) -> str:
+        """Wait until a server that has put the wish into a queue names the predictor."""
+        known = {entry.id for entry in predictor_entries(self.raw)}
+        deadline = time.monotonic() + _NAMING_LIMIT_S
+        while time.monotonic() < deadline:
+            time.sleep(_NAMING_POLL_S)
+            body = self._transport.get(f"/compute/session/{session_id}")
+            for entry in predictor_entries(body):
+                if entry.target_column == target_column and entry.id not in known:
+                    return entry.id
+        raise FeatrixTimeoutError(
+            f"The server has put the predictor into a queue and not named it in "
+            f"{_NAMING_LIMIT_S:.0f} s.",
+            hint=f"{self.called}.list_predictors() shows it once the server has begun.",
+        )
 
     def _ask_for_predictor(
         self, options: dict[str, Any], labels: Path | None, labels_df: pd.DataFrame | None
@@ -232,7 +249,7 @@ class PredictorsOfModel(TrainingRun):
 
     def _require_trained(self) -> None:
         """Refuse a model that has not learned its table: there is nothing to build on."""
-        if self.status == "done" or self.is_ready():
+        if self.is_ready():  # asked anew: what predictors there are must be known, too
             return
         training = self.status == "training"
         raise FeatrixInputError(

@@ -76,6 +76,29 @@ def test_what_the_server_finds_odd_is_a_warning(model, fm):
     assert caught[0].filename == __file__
 
 
+def test_a_predictor_that_is_named_later_is_waited_for(model, fm, monkeypatch):
+    model.add("p1")
+
+    def create(body):
+        asked = iter(range(2))
+        status = model.status
+
+        def later():
+            if next(asked, None) is None and "job-p2" not in model.jobs:
+                model.add("p2", status="queued")
+            return status()
+
+        model.status = later
+        return Answer({"queued": True, "queue_position": 3})
+
+    model.create = create
+    predictor = fm.create_binary_classifier("churned")
+    assert (predictor.id, predictor.status) == ("p2", "training")
+    monkeypatch.setattr("featrix_client.predictor_creation._NAMING_LIMIT_S", 0.1)
+    with pytest.raises(FeatrixTimeoutError, match=r"into a queue(.|\n)*list_predictors"):
+        fm.create_binary_classifier("spent")
+
+
 def test_labels_travel_as_a_file(model, fm, tmp_path):
     path = tmp_path / "labels.csv.gz"
     path.write_bytes(gzip.compress(b"churned\nyes\n"))

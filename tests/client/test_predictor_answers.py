@@ -44,6 +44,22 @@ def test_a_number(model, predictor):
     assert repr(result) == "PredictionResult(50, prediction_interval=(45, 55))"
 
 
+def test_servers_that_tell_the_class_as_the_prediction(model, predictor):
+    model.one = lambda record: {"prediction": {"yes": 0.7, "no": 0.3}, "prediction_id": "u"}
+    result = predictor.predict({"age": 45})
+    assert (result.predicted_class, result.prediction, result.prediction_uuid) == (
+        "yes",
+        "yes",
+        "u",
+    )
+    assert (result.probability, result.confidence) == (0.7, 0.7)
+    assert result.probabilities == {"yes": 0.7, "no": 0.3}
+    assert result.raw["prediction"] == {"yes": 0.7, "no": 0.3}
+    model.one = lambda record: {"prediction": "yes", "probabilities": {"yes": 0.7, "no": 0.3}}
+    result = predictor.predict({"age": 45})
+    assert (result.predicted_class, result.probability) == ("yes", None)
+
+
 def test_the_checkpoint_can_be_chosen(model, predictor):
     predictor.predict({"age": 1}, best_metric_preference="pr_auc")
     assert model.bodies[-1][1]["best_metric_preference"] == "pr_auc"

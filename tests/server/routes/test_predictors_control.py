@@ -63,8 +63,11 @@ def test_a_predictor_is_paused_resumed_stopped_and_trained_on(
     paused = job_of(model, network)
     assert (paused["status"], paused["trained"]) == ("paused", False)
     query = {"query_record": {"plan": "pro"}, "predictor_id": network["predictor_id"]}
-    waiting = model.server.http.post(f"{network['path']}/predict", json=query)
-    assert waiting.status_code == 503
+    others = {"predict_table": {"records": [{}, {}]}, "explain": query, "predict": query}
+    for route, body in others.items():
+        wish = body | {"predictor_id": network["predictor_id"]}
+        waiting = model.server.http.post(f"{network['path']}/{route}", json=wish)
+        assert waiting.status_code == 503
     assert waiting.json()["status"] == "training_in_progress_no_checkpoint"
     assert waiting.json()["training_info"]["epoch"] == paused["current_epoch"]
     assert waiting.json()["training_info"]["total_epochs"] >= 60
