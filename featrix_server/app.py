@@ -14,6 +14,7 @@ from sqlalchemy import delete, select
 from featrix_server import __version__
 from featrix_server.db import SessionRow, now, open_database
 from featrix_server.delivery import TIMES, Dispatcher, Times
+from featrix_server.endpoints import Endpoints
 from featrix_server.errors import install_error_handlers
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
@@ -22,7 +23,9 @@ from featrix_server.responses import SafeJSONResponse
 from featrix_server.routes import (
     create,
     encode,
+    endpoints,
     events,
+    feedback,
     health,
     lifecycle,
     predictions,
@@ -49,6 +52,8 @@ _ROUTERS = (
     encode,
     predictors,
     predictions,
+    feedback,
+    endpoints,
     events,
     vector_databases,
     webhooks,
@@ -78,6 +83,7 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
     """
     database = open_database(settings)
     store = Store(settings)
+    endpoints = Endpoints(database, settings)
     context = Context(
         settings=settings,
         database=database,
@@ -88,6 +94,7 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
         vectors=VectorIndexes(
             database, store, settings.vector_cache_databases, settings.vector_exact_below
         ),
+        endpoints=endpoints,
     )
 
     dispatcher = Dispatcher(
@@ -122,7 +129,7 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
     for module in _ROUTERS:
         app.include_router(module.router)
     install_error_handlers(app, settings.compute_cluster)
-    app.add_middleware(Gate, settings=settings)
+    app.add_middleware(Gate, settings=settings, admit=endpoints.admit)
     return app
 
 

@@ -39,6 +39,8 @@ class ApiError(HTTPException):
         What to do about it.
     field
         The parameter, form field or column at fault.
+    retry_after_s
+        Seconds after which the same request may be granted.
     """
 
     def __init__(
@@ -49,8 +51,12 @@ class ApiError(HTTPException):
         *,
         hint: str | None = None,
         field: str | None = None,
+        retry_after_s: int | None = None,
     ) -> None:
-        super().__init__(status, error)
+        headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        super().__init__(status, error, headers)
         self.code = code
         self.hint = hint
         self.field = field
@@ -86,8 +92,7 @@ def envelope_response(error: ApiError, compute_cluster: str) -> Response:
         "detail": error.detail,
         "compute_cluster": compute_cluster,
     }
-    headers = {"WWW-Authenticate": "Bearer"} if error.status_code == 401 else None
-    return SafeJSONResponse(body, error.status_code, headers)
+    return SafeJSONResponse(body, error.status_code, error.headers)
 
 
 def install_error_handlers(app: FastAPI, compute_cluster: str) -> None:

@@ -240,8 +240,8 @@ def _encode(rows: list[tuple[Any, ...]]) -> bytes:
     with suppress(RecursionError):  # nested deeper than JSON can be written: cut
         text = safejson.dumps(rows)
         if len(text) <= _RECORD_BYTES * len(rows):
-            return text.encode("utf-8", "replace")  # half a surrogate pair is no text
-    return safejson.dumps([(_cut(row[0]), *row[1:]) for row in rows]).encode("utf-8", "replace")
+            return text.encode()
+    return safejson.dumps([(_cut(row[0]), *row[1:]) for row in rows]).encode()
 
 
 def _cut(record: Any) -> Any:

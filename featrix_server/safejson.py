@@ -25,13 +25,14 @@ def dumps(value: Any) -> str:
     """Serialise `value` compactly.
 
     Non-finite floats become null, NumPy values plain ones, times ISO text, and anything else
-    that a table cell may hold its text.
+    that a table cell may hold its text. Half a surrogate pair, which is no text, becomes "?".
     """
     try:
         # The C encoder finds the rare non-finite float; the common value is walked only once.
-        return _encode(value)
+        text = _encode(value)
     except ValueError:
-        return _encode(finite(value))
+        text = _encode(finite(value))
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _encode(value: Any) -> str:

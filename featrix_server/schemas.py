@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 MAX_METADATA_BYTES = 32 * 1024
 MAX_NAME_CHARS = 200
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Return a time as ISO 8601 text with its offset, which every parser knows."""
+    return None if moment is None else moment.isoformat()
 
 
 class ErrorBody(BaseModel):

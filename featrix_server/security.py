@@ -2,7 +2,8 @@
 
 Loopback is shared by all users and all web pages of a machine. The key keeps other users out; the
 host name check keeps out a web page that has pointed its own name at this address (a browser
-sends that page's name); answering no cross-origin request does the rest.
+sends that page's name); answering no cross-origin request does the rest. Predictions through an
+endpoint have keys of their own, which open nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import asyncio
 import hmac
 import ipaddress
 import logging
+import re
+from collections.abc import Callable
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,9 +26,15 @@ from featrix_server.settings import Settings
 logger = logging.getLogger(__name__)
 
 OPEN_PATHS = ("/health",)
+ENDPOINT_PATH = re.compile(r"/endpoint/([^/]+)/predict")
 UPLOAD_PATHS = ("/compute/upload_with_new_session", "/compute/train_on_foundational_model")
 _FORM_OVERHEAD = 1024**2  # the fields beside the file
+_RECORD_BYTES = 1024**2  # what an endpoint is asked: one record
 _DRAIN_S = 60.0
+
+Admit = Callable[[str, str, bool], object]
+"""Lets a request through to an endpoint (id; key given; whether it is the server's own), or
+raises the `ApiError` to answer with. What it returns is ``request.state.endpoint``."""
 
 
 class Gate:
@@ -36,9 +46,10 @@ class Gate:
     to the web server, it would cut the connection.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, admit: Admit) -> None:
         self.app = app
         self._settings = settings
+        self._admit = admit
         self._key = settings.api_key.encode()
         self._hosts = {settings.host, "localhost", *settings.allowed_hosts}
 
@@ -61,6 +72,8 @@ class Gate:
 
         refusal = self._refusal(scope["path"], headers, body)
         if refusal is None:
+            refusal = await self._refusal_at_endpoint(scope, headers)
+        if refusal is None:
             try:
                 await self.app(scope, body.receive, send_after_body)
                 return
@@ -77,6 +90,8 @@ class Gate:
     def _limit(self, path: str) -> int:
         if path.rstrip("/") in UPLOAD_PATHS:
             return self._settings.max_upload_bytes + _FORM_OVERHEAD
+        if ENDPOINT_PATH.fullmatch(path):
+            return min(_RECORD_BYTES, self._settings.max_body_bytes)
         return self._settings.max_body_bytes
 
     def _refusal(self, path: str, headers: Headers, body: _Body) -> ApiError | None:
@@ -87,7 +102,8 @@ class Gate:
                 f"This server does not answer to the name {headers.get('host')!r}.",
                 hint="Use 127.0.0.1 or localhost, or add the name to FEATRIX_SERVER_ALLOWED_HOSTS.",
             )
-        if path not in OPEN_PATHS and not self._has_key(headers):
+        is_open = path in OPEN_PATHS or ENDPOINT_PATH.fullmatch(path)
+        if not is_open and not self._has_key(headers):
             return ApiError(
                 401,
                 "unauthorized",
@@ -96,6 +112,21 @@ class Gate:
                 "server.json in its data folder; FeatrixSphere() finds it there.",
             )
         return body.too_large() if body.announced > body.limit else None
+
+    async def _refusal_at_endpoint(self, scope: Scope, headers: Headers) -> ApiError | None:
+        door = ENDPOINT_PATH.fullmatch(scope["path"])
+        if door is None:
+            return None
+        key, is_owner = _given_key(headers), self._has_key(headers)
+        try:
+            found = await run_in_threadpool(self._admit, door[1], key, is_owner)
+        except ApiError as error:
+            return error
+        except Exception as error:
+            logger.exception("%s %s", scope["method"], scope["path"])
+            return crash(error)
+        scope.setdefault("state", {})["endpoint"] = found
+        return None
 
     def _is_our_host(self, host: str) -> bool:
         name = host[1 : host.find("]")] if host.startswith("[") else host.rpartition(":")[0] or host
@@ -107,11 +138,14 @@ class Gate:
             return False
 
     def _has_key(self, headers: Headers) -> bool:
-        given = headers.get("x-api-key", "")
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if not given and scheme.lower() == "bearer":
-            given = token.strip()
-        return bool(self._key) and hmac.compare_digest(given.encode("utf-8", "replace"), self._key)
+        given = _given_key(headers).encode("utf-8", "replace")
+        return bool(self._key) and hmac.compare_digest(given, self._key)
+
+
+def _given_key(headers: Headers) -> str:
+    given = headers.get("x-api-key", "")
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if not given and scheme.lower() == "bearer" else given
 
 
 class _Body:

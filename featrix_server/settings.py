@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     keep_predictions : int
         Predictions kept in the log, at least 1; beyond that the oldest are forgotten. Feedback on
         them, and their number, are kept.
+    endpoint_requests_per_minute : int
+        Requests a minute that an endpoint answers unless it was made with a limit of its own;
+        more are refused with 429. 0 means any number.
     """
 
     model_config = SettingsConfigDict(env_prefix="FEATRIX_SERVER_", extra="forbid", frozen=True)
@@ -85,6 +88,7 @@ class Settings(BaseSettings):
     vector_exact_below: int = Field(100_000, ge=1)
     collect_after_days: float = Field(7.0, ge=0)
     keep_predictions: int = Field(1_000_000, ge=1)
+    endpoint_requests_per_minute: int = Field(0, ge=0)
 
     @property
     def resolved_database_url(self) -> str:

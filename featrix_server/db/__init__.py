@@ -8,7 +8,7 @@ from featrix_server.db.database import (
     is_disk_full,
     open_database,
 )
-from featrix_server.db.serving import PredictionBlockRow, UsageRow
+from featrix_server.db.serving import EndpointRow, FeedbackRow, PredictionBlockRow, UsageRow
 from featrix_server.db.training import (
     CHECKPOINT_JOB,
     ERRANDS,
@@ -46,7 +46,9 @@ __all__ = [
     "DatabaseVersionError",
     "DeliveryRow",
     "DeliveryStatus",
+    "EndpointRow",
     "EventRow",
+    "FeedbackRow",
     "JobRow",
     "MetricRow",
     "PredictionBlockRow",

@@ -58,3 +58,56 @@ class UsageRow(Base):
     errors: Mapped[int]
     latency_ms: Mapped[float]
     last_used_at: Mapped[datetime]
+
+
+class FeedbackRow(Base):
+    """What somebody says was true of a prediction. A later one on the same makes it not current.
+
+    ``ground_truth`` is text, in the spelling of the predictor's class where there is one;
+    ``is_usable`` is false for a class the predictor never saw, and for no number where it
+    predicts numbers. ``answered`` is the prediction, as of ``LoggedPrediction``, so that feedback
+    outlives the log.
+    """
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        Index("ix_feedback_predictor_id_is_current_id", "predictor_id", "is_current", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    prediction_uuid: Mapped[str] = mapped_column(index=True)
+    predictor_id: Mapped[str] = mapped_column(ForeignKey("predictors.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    is_current: Mapped[bool] = mapped_column(default=True)
+    ground_truth: Mapped[str]
+    is_usable: Mapped[bool]
+    meta: Mapped[dict[str, Any] | None]
+    answered: Mapped[dict[str, Any]]
+
+
+class EndpointRow(Base):
+    """A production door to one predictor, with a key of its own.
+
+    ``key_hash`` is the SHA-256 of the key; None: no key opens it, until a new one is made.
+    ``key_salt`` is what the key was derived from, together with the server's secret (see
+    `endpoints`); None for a key that the caller chose. ``is_public``: no key is needed.
+    """
+
+    __tablename__ = "endpoints"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str | None]
+    session_id: Mapped[str] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
+    predictor_id: Mapped[str] = mapped_column(
+        ForeignKey("predictors.id", ondelete="CASCADE"), index=True
+    )
+    key_hash: Mapped[str | None]
+    key_salt: Mapped[str | None]
+    key_created_at: Mapped[datetime | None]
+    is_public: Mapped[bool] = mapped_column(default=False)
+    requests_per_minute: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    deleted_at: Mapped[datetime | None]

@@ -11,6 +11,7 @@ from fastapi import Path as PathParameter
 from sqlalchemy import ColumnElement, and_, select
 
 from featrix_server.db import SPACE_JOBS, Database, JobRow, PredictorRow, SessionRow
+from featrix_server.endpoints import Endpoints
 from featrix_server.errors import ApiError
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
@@ -32,6 +33,7 @@ class Context:
     events: EventHub
     predictions: PredictionLog
     vectors: VectorIndexes
+    endpoints: Endpoints
 
 
 async def get_context(request: Request) -> Context:
@@ -137,6 +139,31 @@ def labelled_for(session_id: str) -> ColumnElement[bool]:
 SessionDep = Annotated[OpenSession, Depends(find_session)]
 
 
+def find_predictor(predictor_id: str, context: Context) -> PredictorRow:
+    """Return a predictor, whatever model it is of.
+
+    Raises
+    ------
+    ApiError
+        404 if there is none, or its model has been deleted.
+    """
+    with context.database.read() as database:
+        row = database.scalars(
+            select(PredictorRow)
+            .join(SessionRow, SessionRow.id == PredictorRow.session_id)
+            .where(PredictorRow.id == predictor_id, SessionRow.deleted_at.is_(None))
+        ).first()
+    if row is None:
+        raise ApiError(
+            404,
+            "not_found",
+            f"There is no predictor {predictor_id!r} on this server.",
+            hint="fm.list_predictors() shows the predictors there are.",
+            field="predictor_id",
+        )
+    return row
+
+
 def unknown_session(session_id: str) -> ApiError:
     """Return the 404 for a session that is not there."""
     return ApiError(
@@ -166,6 +193,7 @@ _REASONS = {
     409: "Not possible in the model's present state, or not there yet.",
     413: "The request is too large.",
     422: "The input is not valid.",
+    429: "Too many requests; `Retry-After` says when the next is welcome, in seconds.",
     507: "The server's disk is full.",
 }
 

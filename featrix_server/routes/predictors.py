@@ -6,12 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi import Path as PathParameter
-from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from featrix_server.creation import UPLOAD_FILE
-from featrix_server.db import PredictorRow, SessionRow
-from featrix_server.errors import ApiError
 from featrix_server.predictor_creation import (
     create_predictor,
     create_with_labels,
@@ -25,7 +22,13 @@ from featrix_server.predictor_schemas import (
     TrainPredictor,
     TrainWithLabels,
 )
-from featrix_server.routes.context import ContextDep, SessionDep, failures, find_session
+from featrix_server.routes.context import (
+    ContextDep,
+    SessionDep,
+    failures,
+    find_predictor,
+    find_session,
+)
 from featrix_server.tables import read_schema
 from featrix_server.upload import FormReader
 
@@ -116,20 +119,7 @@ def predictor_columns(
     context: ContextDep,
 ) -> PredictorColumns:
     """Name the columns that a query of a predictor may have, with their types."""
-    with context.database.read() as database:
-        row = database.scalars(
-            select(PredictorRow)
-            .join(SessionRow, SessionRow.id == PredictorRow.session_id)
-            .where(PredictorRow.id == predictor_id, SessionRow.deleted_at.is_(None))
-        ).first()
-    if row is None:
-        raise ApiError(
-            404,
-            "not_found",
-            f"There is no predictor {predictor_id!r} on this server.",
-            hint="fm.list_predictors() shows the predictors there are.",
-            field="predictor_id",
-        )
+    row = find_predictor(predictor_id, context)
     schema = read_schema(context.store.folder(row.session_id))
     types = {
         column["name"]: column["type"]

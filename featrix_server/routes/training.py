@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 
 from featrix_server.db import PredictorRow
 from featrix_server.errors import not_ready
+from featrix_server.feedback import rolling
 from featrix_server.metrics import (
     as_series,
     column_lists,
@@ -97,7 +98,12 @@ def _predictor_metrics(
     reports = epoch_reports(context.database, job)
     folder = _folder(context, predictor)
     found = predictor_metrics(folder, predictor.target_column, reports)
-    return found | {"predictor_id": predictor.id, "problem_type": predictor.problem_type}
+    told = vars(rolling(context.database, predictor.id))
+    return found | {
+        "predictor_id": predictor.id,
+        "problem_type": predictor.problem_type,
+        "feedback": told | {"since": told["since"] and told["since"].isoformat()},
+    }
 
 
 @router.get(

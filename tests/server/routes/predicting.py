@@ -5,14 +5,28 @@ from __future__ import annotations
 import csv
 import io
 import random
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 import httpx
+from sqlalchemy import delete
 
-from featrix_server.db import JobRow, PredictorRow, SessionRow
+from featrix_server.db import (
+    EndpointRow,
+    FeedbackRow,
+    JobRow,
+    PredictionBlockRow,
+    PredictorRow,
+    SessionRow,
+    UsageRow,
+)
 from featrix_server.prediction_log import PredictionLog
+from featrix_server.settings import Settings
 
-from .conftest import Trained, make_table
+from .conftest import KEY, Trained, make_table, running
 
 ROW = {"plan": "pro", "age": 44, "price": 24.1, "note": "very loyal"}
 WITH_LABELS = "/compute/train_on_foundational_model"
@@ -79,9 +93,16 @@ class Asked:
             model.server.train()
         return cls(model, made)
 
-    def on(self, model: Trained) -> Self:
-        """Return the same predictors on another server that has a copy of them."""
-        return type(self)(model, self.made)
+    @contextmanager
+    def copy(self, folder: Path, **settings: Any) -> Iterator[Self]:
+        """Serve a copy of the predictors that was never asked anything."""
+        shutil.copytree(self.model.server.settings.data_dir, folder)
+        with running(Settings(**{"data_dir": folder, "api_key": KEY} | settings)) as server:
+            with server.context.database.write() as database:
+                for kind in (FeedbackRow, PredictionBlockRow, UsageRow, EndpointRow):
+                    database.execute(delete(kind))
+            model = Trained(server, self.model.path, self.model.session_id)
+            yield type(self)(model, self.made)
 
     def post(self, target: str, route: str, **body: Any) -> httpx.Response:
         made = self.made[target]

@@ -17,7 +17,6 @@ from featrix_server.prediction_log import LoggedPrediction, PredictionLog
 from featrix_server.settings import Settings
 from tests.server.conftest import Host
 
-from .conftest import KEY, Trained, running
 from .predicting import ROW, Asked
 from .test_gate import assert_envelope
 
@@ -33,10 +32,8 @@ def logged(asked: Asked, answer: dict[str, Any]) -> LoggedPrediction:
 @pytest.fixture
 def small_log(asked: Asked, tmp_path: Path) -> Iterator[Asked]:
     """The same predictors on a server that keeps twenty predictions."""
-    folder = tmp_path / "data"
-    shutil.copytree(asked.model.server.settings.data_dir, folder)
-    with running(Settings(data_dir=folder, api_key=KEY, keep_predictions=20)) as server:
-        yield asked.on(Trained(server, asked.model.path, asked.model.session_id))
+    with asked.copy(tmp_path / "data", keep_predictions=20) as small:
+        yield small
 
 
 def test_answers_are_in_the_log_as_they_were_given(asked: Asked) -> None:
