@@ -9,6 +9,7 @@ import {
   codeRamp, inkOn, paintCodes, paintNumbers, rampOf, rgbOf, shade, VALUE_STOPS,
 } from "../src/heatmap/ramp.ts";
 import { cellWriter } from "../src/heatmap/scene.ts";
+import { rounded } from "../src/heatmap/controls.ts";
 import { HeatmapStore, type HeatmapState, type Spec } from "../src/heatmap/store.ts";
 import { cellSentence, standing } from "../src/heatmap/words.ts";
 import type { Model } from "../src/shared/model.ts";
@@ -140,6 +141,14 @@ test("numbers are written as a person would", () => {
   assert.equal(cellWriter(0, 1)(0.12345), "0.12");
   assert.equal(cellWriter(80, 135)(105.72), "106");
   assert.equal(cellWriter(0.001, 0.002)(0.00123), "0.00123");
+});
+
+test("a slider gives round numbers between its ends", () => {
+  const at = (value: number, low: number, high: number, whole = false): number =>
+    rounded(value, { label: "x", kind: "number", value: null, initial: null, low, high, whole });
+  assert.deepEqual([at(60.4317, 18.25, 118.75), at(18.25, 18.25, 118.75), at(118.75, 18.25, 118.75)], [60.5, 18.5, 118.75]);
+  assert.deepEqual([at(3.4, 0, 9, true), at(5234, 0, 10_000, true), at(0.30000001, 0, 1)], [3, 5250, 0.3]);
+  assert.equal(at(5, 5, 5), 5);
 });
 
 const SPEC: Spec = {

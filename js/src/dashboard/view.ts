@@ -1,5 +1,5 @@
 /** One view of a dashboard: headers, the loss chart, the small charts, and the hand on them. */
-import { Announcer, followForcedColors } from "../shared/a11y.ts";
+import { Announcer, followForcedColors, keepKeys } from "../shared/a11y.ts";
 import { h, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
 import { followTheme } from "../shared/theme.ts";
@@ -81,6 +81,7 @@ export class DashboardView {
   #listen(csv: HTMLElement, png: HTMLElement): void {
     const { ui } = this.#store;
     this.#owner.own(this.#store.subscribe((what) => this.#later(what)));
+    this.#owner.own(keepKeys(this.el));
     this.#owner.own(() => this.#announcer.dispose());
     this.#owner.own(() => this.#reader.dispose());
     this.#owner.on(this.#smoothing, "input", () => {
@@ -306,7 +307,7 @@ export class DashboardView {
       this.#zoom(null);
     } else return;
     event.preventDefault();
-    event.stopPropagation(); // JupyterLab would take the arrows for moving between cells
+    event.stopPropagation();
   }
 
   #atCursor(): string {

@@ -1,4 +1,5 @@
 /** Sliders and choices for the columns of the record that the axes do not vary. */
+import { tickStep } from "d3-array";
 import { h, setText } from "../shared/dom.ts";
 import type { ControlSpec, HeatmapStore } from "./store.ts";
 import { settingText } from "./words.ts";
@@ -86,9 +87,9 @@ export class Controls {
       return select;
     }
     if (control.kind === "text") return h("input", { type: "text", dir: "auto", maxlength: 300 });
-    const { low = 0, high = 1, whole = false } = control;
-    const step = whole && high - low < 10 * STEPS ? 1 : (high - low) / STEPS || 1;
-    return h("input", { type: "range", min: low, max: high, step });
+    // "any", so that it stands where the record does, which need not be on a step.
+    const step = control.whole && stepOf(control) === 1 ? 1 : "any";
+    return h("input", { type: "range", min: control.low ?? 0, max: control.high ?? 1, step });
   }
 
   #update(i: number, control: ControlSpec): void {
@@ -112,6 +113,20 @@ export class Controls {
 }
 
 function read(control: ControlSpec, input: Input): number | string | null {
-  if (control.kind === "text") return input.value === "" ? null : input.value;
-  return input.value === "" ? null : Number(input.value);
+  if (input.value === "") return null;
+  if (control.kind === "text") return input.value;
+  return control.kind === "number" ? rounded(Number(input.value), control) : Number(input.value);
+}
+
+/** The round step nearest to where a slider was dragged. */
+export function rounded(value: number, control: ControlSpec): number {
+  const { low = 0, high = 1 } = control;
+  const step = stepOf(control);
+  const near = step > 0 ? Number((Math.round(value / step) * step).toPrecision(12)) : value;
+  return Math.min(high, Math.max(low, near));
+}
+
+function stepOf({ low = 0, high = 1, whole = false }: ControlSpec): number {
+  const step = tickStep(low, high, STEPS);
+  return whole ? Math.max(1, Math.round(step)) : step;
 }

@@ -1,5 +1,5 @@
 /** One view of a heatmap: picture, toolbar, panel, and the hand on them. */
-import { Announcer, followForcedColors } from "../shared/a11y.ts";
+import { Announcer, followForcedColors, keepKeys } from "../shared/a11y.ts";
 import baseCss from "../shared/base.css";
 import { h, injectStyle, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
@@ -29,9 +29,7 @@ export class HeatmapView {
   readonly #announcer = new Announcer(1500);
   /** Reads out the cells, as fast as keys are pressed. */
   readonly #reader = new Announcer(100);
-  readonly #root = h("section", {
-    class: "ftx ftx-heat", "aria-label": "Prediction heatmap", "data-lm-suppress-shortcuts": "true",
-  });
+  readonly #root = h("section", { class: "ftx ftx-heat", "aria-label": "Prediction heatmap" });
   readonly #stage = h("div", {
     class: "ftx-heat-stage", tabindex: 0, role: "application", "aria-roledescription": "heatmap",
   });
@@ -82,6 +80,7 @@ export class HeatmapView {
       this.#later();
     }));
     on.own(followForcedColors(() => this.#later()));
+    on.own(keepKeys(this.#root));
     const sizes = new ResizeObserver(() => this.#later());
     sizes.observe(this.#root);
     on.own(() => sizes.disconnect());
@@ -207,7 +206,7 @@ export class HeatmapView {
   #key(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey || !this.#act(event.key)) return;
     event.preventDefault();
-    event.stopPropagation(); // JupyterLab would take the arrows for moving between cells
+    event.stopPropagation();
   }
 
   #act(key: string): boolean {

@@ -1,6 +1,6 @@
 /** One view of a training movie: picture, curve, bar and drawers, and the keys for all of it. */
 
-import { Announcer } from "../shared/a11y.ts";
+import { Announcer, keepKeys } from "../shared/a11y.ts";
 import baseCss from "../shared/base.css";
 import { h, injectStyle, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
@@ -49,11 +49,7 @@ export class MovieView {
 
   constructor(el: HTMLElement, store: MovieStore) {
     this.#store = store;
-    this.#root = h("section", {
-      class: "ftx ftx-sphere ftx-movie",
-      "aria-label": "Training movie",
-      "data-lm-suppress-shortcuts": "true",
-    });
+    this.#root = h("section", { class: "ftx ftx-sphere ftx-movie", "aria-label": "Training movie" });
     el.append(this.#root);
     injectStyle(el, "base", baseCss);
     injectStyle(el, "uplot", uplotCss);
@@ -137,6 +133,7 @@ export class MovieView {
     };
     // In the capturing phase: a slider or a picture with the focus must not take the movie's keys.
     this.#owner.on(this.#root, "keydown", (event) => this.#key(event), { capture: true });
+    this.#owner.own(keepKeys(this.#root));
     this.#owner.own(store.subscribe((change) => this.#changed(change)));
     this.#figure.connect();
     this.#figure.setStyle({ size: store.spec.size, opacity: store.spec.opacity });

@@ -39,3 +39,16 @@ export function followReducedMotion(changed: (reduced: boolean) => void): Cleanu
 export function followForcedColors(changed: (forced: boolean) => void): Cleanup {
   return watchMedia("(forced-colors: active)", changed);
 }
+
+/**
+ * Keep the keys pressed inside `root` from the shortcuts of JupyterLab, which would take the arrows
+ * for moving between cells before they arrive. It looks for the mark from the focused element
+ * outwards and stops at the first shortcut that fits, so that the mark must be on that element.
+ */
+export function keepKeys(root: HTMLElement): Cleanup {
+  const mark = ({ target }: FocusEvent): void => {
+    if (target instanceof HTMLElement) target.dataset.lmSuppressShortcuts = "true";
+  };
+  root.addEventListener("focusin", mark);
+  return () => root.removeEventListener("focusin", mark);
+}

@@ -2,7 +2,7 @@
 
 import { ALWAYS_ALL } from "../gl/budget.ts";
 import { SOFTWARE_LIMIT } from "../gl/canvas2d.ts";
-import { Announcer } from "../shared/a11y.ts";
+import { Announcer, keepKeys } from "../shared/a11y.ts";
 import baseCss from "../shared/base.css";
 import { h, injectStyle, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
@@ -25,11 +25,7 @@ export class SphereView {
 
   constructor(el: HTMLElement, store: SphereStore) {
     this.#store = store;
-    this.#root = h("section", {
-      class: "ftx ftx-sphere",
-      "aria-label": "Sphere explorer",
-      "data-lm-suppress-shortcuts": "true",
-    });
+    this.#root = h("section", { class: "ftx ftx-sphere", "aria-label": "Sphere explorer" });
     el.append(this.#root);
     injectStyle(el, "base", baseCss);
     injectStyle(el, "sphere", css);
@@ -52,6 +48,7 @@ export class SphereView {
     figure.connect();
     figure.setStyle({ size: spec.size, opacity: spec.opacity });
     if (spec.autoRotate && !figure.stage.reducedMotion) figure.setAutoRotate(true);
+    this.#owner.own(keepKeys(this.#root));
     this.#owner.own(store.subscribe((change) => this.#changed(change)));
     figure.readSpec(HELP);
     figure.readSelection();
