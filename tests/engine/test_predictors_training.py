@@ -116,8 +116,8 @@ def test_checkpoints_of_other_labels_are_refused(fit, tmp_path):
 
 
 def test_train_more_keeps_what_is_better(fit, shop, tmp_path):
-    _, first, _ = fit(folder=tmp_path)
-    before = files(tmp_path)
+    _, first, reports = fit(folder=tmp_path)
+    before, last = files(tmp_path), reports[-1].epoch
 
     def more(epochs, decide=lambda report: "continue"):
         reports = []
@@ -129,16 +129,19 @@ def test_train_more_keeps_what_is_better(fit, shop, tmp_path):
         arguments = (shop.table, shop.schema, shop.folder, tmp_path, epochs, hear)
         return train_more(*arguments, info={}), reports
 
-    result, reports = more(2, lambda report: "pause" if report.epoch == 4 else "continue")
+    result, reports = more(2, lambda report: "pause" if report.epoch == last + 1 else "continue")
     assert result.status == "paused"
     assert files(tmp_path) == before, "the old one answers until the new one is finished"
     result, reports = more(2)
     assert (result.status, result.epochs) == ("done", 5)
-    assert [one.epoch for one in reports] == [5]
+    assert [(one.epoch, one.total_epochs) for one in reports] == [(last + 2, last + 2)]
     history = json.loads((tmp_path / "metrics.json").read_text())["history"]
-    assert [one["epoch"] for one in history] == [1, 2, 3, 4, 5]
+    # No number is used twice: the other members had those between.
+    assert [one["epoch"] for one in history] == [1, 2, 3, last + 1, last + 2]
     best = max(one["roc_auc"] for one in history)
-    assert history[result.best_epoch - 1]["roc_auc"] == best
+    assert best in [one["roc_auc"] for one in history if one["epoch"] == result.best_epoch]
+    result, reports = more(1)
+    assert [one.epoch for one in reports] == [last + 3]
     if result.best_epoch == first.best_epoch:
         assert result.metrics == first.metrics
 

@@ -18,7 +18,7 @@ from .members import log_softmax, mean_loss
 PRIOR_STRENGTH = 3.0
 """How many nats of validation loss it takes to leave the prior weights by one nat of divergence."""
 LEASH_SHARE = 0.95
-LEAST_WEIGHT = 0.04
+LEAST_WEIGHT = 0.1
 """Members below are left out: they cost time and change nothing."""
 
 TEMPERATURES = (0.5, 4.0)

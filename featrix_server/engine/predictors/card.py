@@ -14,7 +14,7 @@ from ..artefacts import data_hash
 from ..card import feature_facts, json_safe
 from ..network import D_MODEL
 from ..programs import CLIP_NORM, WEIGHT_DECAY
-from .blend import summary
+from .blend import LEAST_WEIGHT, summary
 from .data import LabelledData
 from .ensemble import Variant
 from .network import BATCH, DROPOUT, MEMBERS, WIDTH
@@ -182,7 +182,7 @@ def _training(
     result: dict[str, Any] = {}
     if history:
         first, last = history[0], history[-1]
-        best = history[variant.epoch - 1]
+        best = next(one for one in history if one["epoch"] == variant.epoch)
         drop = first["validation_loss"] - best["validation_loss"]
         result = {
             "best_epoch": {
@@ -240,7 +240,8 @@ def _decisions(
     found["weights"] = (
         "equal"
         if len(set(variant.weights.values())) == 1
-        else "of the likeliest mix of validation answers, held towards a prior"
+        else "of the likeliest mix of validation answers, held towards a prior; members under "
+        f"{LEAST_WEIGHT:.0%} are left out"
     )
     if variant.epoch:
         found["kept_epoch"] = f"epoch {variant.epoch} has the best {default} on validation rows"

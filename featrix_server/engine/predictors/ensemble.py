@@ -26,8 +26,6 @@ MUCH_WORK = 200_000
 """Rows times classes above which two boosted variants must do."""
 FEW_STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0)
 """Penalties tried on few labels, where they matter more and cost nothing."""
-SEEDED_BELOW = 5_000
-SEEDS = 3
 PRIOR = {"network": 0.35, "linear": 0.05, "linear-embedding": 0.05}
 BOOSTED_PRIOR = 0.6
 """Weights before any validation row is seen; the boosted members share theirs."""
@@ -59,11 +57,8 @@ def choose_members(data: LabelledData) -> tuple[list[Member], dict[str, str]]:
         names = list(VARIANTS)
         if len(data) * max(data.n_classes, 1) > MUCH_WORK:
             names = names[:2]
-        seeds = SEEDS if len(data) < SEEDED_BELOW else 1
         reasons["members"] = f"network, {len(names)} shapes of boosted trees, linear"
-        members = [
-            BoostedMember(name, "columns", VARIANTS[name], categorical, seeds) for name in names
-        ]
+        members = [BoostedMember(name, "columns", VARIANTS[name], categorical) for name in names]
         members.append(LinearMember("linear", "codes"))
     if embedding:
         strengths = FEW_STRENGTHS if data.few else STRENGTHS

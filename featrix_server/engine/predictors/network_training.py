@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ class Progress:
 
     signature: int
     steps: int
-    segments: list[list[float]]  # planned epochs and peak rate of each stretch
+    segments: list[list[float]]  # planned epochs and peak rate of each stretch; 0: of no network
     epoch: int = 0
     stopped: bool = False
     finished: bool = False
@@ -108,14 +108,20 @@ class NetworkTrainer:
         self._constants = data.features.constants
         self._rows = data.inputs.rows
         n_train = min(len(train) for train, _ in data.division.folds)
-        steps = max(1, math.ceil(budget(n_train) / EPOCHS))
         self.slots = ("roc_auc", "pr_auc") if data.n_classes else ("rmse",)
-        self.progress = Progress(data.signature, steps, [[epochs or EPOCHS, PEAK_RATE]])
+        self.progress = Progress(
+            data.signature, self._steps(n_train), [[epochs or EPOCHS, PEAK_RATE]]
+        )
         width = output_width(data.n_classes)
         self._real = np.arange(width) < max(data.n_classes, 1)
         if not self._resume():
             fresh = [self._fresh(fold) for fold in range(len(data.division.folds))]
             self._nets, self._opts = (list(part) for part in zip(*fresh, strict=True))
+
+    @staticmethod
+    def _steps(n_train: int) -> int:
+        """Steps of an epoch."""
+        return max(1, math.ceil(budget(n_train) / EPOCHS))
 
     def _fresh(self, fold: int) -> tuple[Any, Any]:
         start = np.zeros(len(self._real), np.float32)
@@ -130,6 +136,9 @@ class NetworkTrainer:
         progress = self.progress
         if progress.finished:
             progress.segments = [*self._taken(), [epochs, MORE_RATE]]
+            if len(progress.segments) == 2:  # the other members have had the epochs between
+                progress.segments.insert(1, [self._later, 0.0])
+                progress.epoch += self._later
             progress.finished = progress.stopped = False
             self._save()
 
@@ -162,6 +171,30 @@ class NetworkTrainer:
         tree, _ = load_tree(self._best_path(slot), network.stack(self._nets))
         return jax.device_put(tree)
 
+    def final(self, epochs: Collection[int]) -> dict[int, PredictorNet]:
+        """The networks that answer, as they are after some of the kept epochs; stacked.
+
+        Of several folds, one that is fitted anew on all labelled rows: it has seen more rows than
+        any of theirs, and answers at a quarter of their cost. One fold's own has seen most of them
+        and is kept: fitted anew it scored no better.
+        """
+        if len(self._nets) > 1:
+            return self._refit(epochs)
+        kept = {self.progress.best[slot]["epoch"]: slot for slot in self.slots}
+        return {epoch: self.best(kept[epoch]) for epoch in epochs}
+
+    def _refit(self, epochs: Collection[int]) -> dict[int, PredictorNet]:
+        net, opt = self._fresh(len(self._nets))
+        rows, steps = np.arange(len(self.data)), self._steps(len(self.data))
+        found = {}
+        for epoch in range(1, max(epochs, default=0) + 1):
+            rates = self._rates(epoch, steps)
+            if rates.any():
+                net, opt, _ = self._train(net, opt, rows, rates, [epoch, len(self._nets)])
+            if epoch in epochs:
+                found[epoch] = jax.device_put(network.stack([net]))
+        return found
+
     def validate(self, nets: PredictorNet) -> np.ndarray:
         """Answers for the validation rows, fold after fold."""
         parts = [
@@ -181,10 +214,13 @@ class NetworkTrainer:
 
     def _epoch(self, epoch: int) -> PredictorReport:
         started = time.perf_counter()
-        rates = self._rates(epoch)
+        rates = self._rates(epoch, self.progress.steps)
         sums: dict[str, float] = {}
-        for fold in range(len(self._nets)):
-            for chunk in self._train(fold, epoch, rates):
+        for fold, (rows, _) in enumerate(self.data.division.folds):
+            self._nets[fold], self._opts[fold], chunks = self._train(
+                self._nets[fold], self._opts[fold], rows, rates, [epoch, fold]
+            )
+            for chunk in chunks:
                 for name, value in chunk.items():
                     sums[name] = sums.get(name, 0.0) + float(value)
         nets = network.stack(self._nets)
@@ -199,7 +235,7 @@ class NetworkTrainer:
         duration = time.perf_counter() - started
         report = PredictorReport(
             epoch=epoch,
-            total_epochs=progress.planned + self._later,
+            total_epochs=progress.planned + (self._later if len(progress.segments) == 1 else 0),
             phase="network",
             member="network",
             loss=sums["loss"] / steps,
@@ -216,9 +252,9 @@ class NetworkTrainer:
         progress.history.append(report.to_dict())
         return report
 
-    def _rates(self, epoch: int) -> np.ndarray:
+    def _rates(self, epoch: int, steps: int) -> np.ndarray:
         """Learning rates of an epoch's steps: warm-up, then half a cosine, in each segment."""
-        steps, before, segments = self.progress.steps, 0, self.progress.segments
+        before, segments = 0, self.progress.segments
         while epoch > before + segments[0][0]:
             before += int(segments[0][0])
             segments = segments[1:]
@@ -231,9 +267,11 @@ class NetworkTrainer:
         rates = peak * np.where(step < warm, (step + 1) / warm, cosine)
         return rates.astype(np.float32)
 
-    def _train(self, fold: int, epoch: int, rates: np.ndarray) -> list[dict[str, Any]]:
-        rng = np.random.default_rng([self._seed, 23, epoch, fold])
-        rows, _ = self.data.division.folds[fold]
+    def _train(
+        self, net: Any, opt: Any, rows: np.ndarray, rates: np.ndarray, seed: list[int]
+    ) -> tuple[Any, Any, list[dict[str, Any]]]:
+        """A step on a batch of ``rows`` for each rate; the sums of each chunk of steps."""
+        rng = np.random.default_rng([self._seed, 23, *seed])
         wanted = len(rates) * BATCH
         order = np.concatenate([rng.permutation(rows) for _ in range(-(-wanted // len(rows)))])
         index = np.resize(order[:wanted], (-(-len(rates) // CHUNK) * CHUNK, BATCH))
@@ -241,14 +279,13 @@ class NetworkTrainer:
         for start in range(0, len(rates), CHUNK):
             part = index[start : start + CHUNK]
             used = rates[start : start + CHUNK]
-            self._nets[fold], self._opts[fold], sums = network.train_chunk(
-                self._nets[fold], self._opts[fold], self._constants,
-                self._rows.take(part).arrays(), self.data.y[part].astype(np.float32),
-                network.draw_kept(rng), np.resize(used, CHUNK), np.int32(len(used)),
-                self._real, numeric,
+            net, opt, sums = network.train_chunk(
+                net, opt, self._constants, self._rows.take(part).arrays(),
+                self.data.y[part].astype(np.float32), network.draw_kept(rng),
+                np.resize(used, CHUNK), np.int32(len(used)), self._real, numeric,
             )  # fmt: skip
             found.append(sums)
-        return found
+        return net, opt, found
 
     # -- what is kept ----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import lightgbm as lgb
 import numpy as np
 
 from ..checkpoint import CheckpointError, load_tree, save_tree
@@ -28,7 +29,7 @@ from .network import PredictorNet, output_width
 from .options import PredictorOptions
 from .target import Target
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def save(
         kept.add(file)
     for name, one in fitted.items():
         members[name] = _save_member(folder, name, one)
-        kept |= set(members[name]["files"])
+        kept.add(members[name]["file"])
     ratio = log_ratio(data, options)
     facts = {
         "format": FORMAT,
@@ -88,15 +89,13 @@ def save(
 
 def _save_member(folder: Path, name: str, fitted: Any) -> dict[str, Any]:
     if isinstance(fitted, FittedTrees):
-        files = []
-        for i, text in enumerate(fitted.texts()):
-            files.append(f"{name}_{i}.txt")
-            write_atomically(folder / files[-1], text.encode())
-        return {"type": "trees", "form": fitted.form, "files": files}
+        file = f"{name}.txt"
+        write_atomically(folder / file, fitted.booster.model_to_string().encode())
+        return {"type": "trees", "form": fitted.form, "file": file}
     file = f"{name}.safetensors"
     save_tree(folder / file, {"weight": fitted.weight, "bias": fitted.bias}, {})
     return {
-        "type": "linear", "form": fitted.form, "files": [file], "shape": list(fitted.weight.shape),
+        "type": "linear", "form": fitted.form, "file": file, "shape": list(fitted.weight.shape),
     }  # fmt: skip
 
 
@@ -181,10 +180,10 @@ def load(folder: Path, features: Features) -> Stored:
 
 def _load_member(folder: Path, facts: dict[str, Any], n_classes: int) -> Any:
     if facts["type"] == "trees":
-        texts = [(folder / file).read_text("utf-8") for file in facts["files"]]
-        return FittedTrees.from_texts(facts["form"], texts, n_classes)
+        text = (folder / facts["file"]).read_text("utf-8")
+        return FittedTrees(facts["form"], lgb.Booster(model_str=text), n_classes)
     template = {"weight": np.zeros(facts["shape"]), "bias": np.zeros(facts["shape"][1])}
-    tree, _ = load_tree(folder / facts["files"][0], template)
+    tree, _ = load_tree(folder / facts["file"], template)
     return FittedLinear(facts["form"], tree["weight"], tree["bias"], n_classes == 0)
 
 

@@ -158,11 +158,12 @@ class _Job:
             if more:
                 trainer.more(more)
             if not trainer.run():
-                return PredictorResult("paused", trainer.progress.epoch)
+                return PredictorResult("paused", len(trainer.progress.history))
         outcomes = self._try_members(trainer)
         if outcomes is None:
-            return PredictorResult("paused", trainer.progress.epoch if trainer else 0)
-        variants, nets = self._variants(outcomes, trainer)
+            return PredictorResult("paused", len(trainer.progress.history) if trainer else 0)
+        variants = self._variants(outcomes, trainer)
+        nets = self._final_network(variants, trainer)
         fitted = self._refit(variants, outcomes)
         result = self._write(variants, nets, fitted, outcomes, trainer)
         if trainer:
@@ -176,7 +177,7 @@ class _Job:
         outcomes: dict[str, Outcome] = {}
         seen: dict[str, Outcome] = {}
         if trainer:
-            seen[NETWORK] = self._network_outcome(trainer, trainer.slots[0])[0]
+            seen[NETWORK] = self._network_outcome(trainer, trainer.slots[0])
         for member in self.members:
             started = time.perf_counter()
             path = self._checkpoints / "members" / f"{member.name}.npz"
@@ -220,29 +221,47 @@ class _Job:
             **{name: scores[name] for name in SCORES if name in scores},
         )
 
-    def _network_outcome(self, trainer: NetworkTrainer, slot: str) -> tuple[Outcome, Any]:
+    def _network_outcome(self, trainer: NetworkTrainer, slot: str) -> Outcome:
         nets = trainer.best(slot)
-        return Outcome(trainer.validate(nets), trainer.test(nets)), nets
+        return Outcome(trainer.validate(nets), trainer.test(nets))
 
     # -- decisions -------------------------------------------------------------------------
 
     def _variants(
         self, outcomes: dict[str, Outcome], trainer: NetworkTrainer | None
-    ) -> tuple[dict[str, Variant], dict[int, Any]]:
-        """An ensemble for each kept checkpoint of the network, and the networks by epoch."""
+    ) -> dict[str, Variant]:
+        """An ensemble for each kept checkpoint of the network."""
         slots = ("roc_auc", "pr_auc") if self.data.n_classes else ("rmse",)
         variants: dict[str, Variant] = {}
-        nets: dict[int, Any] = {}
         by_epoch: dict[int, Variant] = {}
         for slot in slots:
             epoch = trainer.progress.best[slot]["epoch"] if trainer else 0
             if epoch not in by_epoch:
                 all_outcomes = dict(outcomes)
                 if trainer:
-                    all_outcomes[NETWORK], nets[epoch] = self._network_outcome(trainer, slot)
+                    all_outcomes[NETWORK] = self._network_outcome(trainer, slot)
                 by_epoch[epoch] = decide(all_outcomes, self.data, self.options, epoch)
             variants[slot] = by_epoch[epoch]
-        return variants, nets
+        return variants
+
+    def _final_network(
+        self, variants: dict[str, Variant], trainer: NetworkTrainer | None
+    ) -> dict[int, Any]:
+        """Networks with a weight, by epoch."""
+        if trainer is None:
+            return {}
+        folds = self.data.division.folds
+        epochs = {one.epoch for one in variants.values() if NETWORK in one.members}
+        if not epochs:
+            self.reasons["network"] = "left out: the mix is better without it"
+        elif len(folds) > 1:
+            self.reasons["network"] = "fitted anew on all rows for the epochs best on the folds"
+        else:
+            seen = len(folds[0][0])
+            self.reasons["network"] = (
+                f"the validated one: it has seen {seen} of {len(self.data)} rows"
+            )
+        return trainer.final(epochs)
 
     def _refit(self, variants: dict[str, Variant], outcomes: dict[str, Outcome]) -> dict[str, Any]:
         """Members with a weight, fitted on all labelled rows."""
@@ -279,7 +298,7 @@ class _Job:
         stopped = bool(progress and progress.stopped)
         return PredictorResult(
             "stopped" if stopped else "done",
-            progress.epoch if progress else 0,
+            len(history),
             variants[default].epoch,
             variants[default].metrics,
             card,
