@@ -18,6 +18,8 @@ _TINY = 1e-6
 _LIMIT = 1.5
 # Nearer than this (0.03 radians) the straight way between two points is the spherical one.
 _NEAR = 0.9995
+# Farther apart than this two points are opposite.
+_FAR = -1 + 1e-6
 
 
 class Path:
@@ -103,4 +105,17 @@ def slerp(a: Vectors, b: Vectors, t: float) -> Vectors:
     u = np.where(near, from_a, np.sin(from_a * angle) / sine)
     v = np.where(near, from_b, np.sin(from_b * angle) / sine)
     mixed: Vectors = u * a + v * b
+    far = cosine < _FAR
+    if far.any():
+        beside = _beside(a[:, far])
+        mixed[:, far] = np.cos(np.pi * from_b) * a[:, far] + np.sin(np.pi * from_b) * beside
     return mixed
+
+
+def _beside(a: Vectors) -> Vectors:
+    """A unit vector square to each of ``a`` (3, n): between opposites any way is the shortest."""
+    zero = np.zeros_like(a[0])
+    steep = np.abs(a[2]) > 0.9
+    square = np.where(steep, [zero, -a[2], a[1]], [-a[1], a[0], zero])
+    turned: Vectors = square / np.sqrt(_dot(square, square))
+    return turned

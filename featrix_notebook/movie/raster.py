@@ -22,6 +22,8 @@ Picture = NDArray[np.uint8]
 HOME = {"yaw": -0.6, "pitch": 0.35, "zoom": 1.0, "panX": 0.0, "panY": 0.0}
 _FILL = 0.9
 _FINER = 4
+# Sizes of stamps in a pixel of radius.
+_STAMPS = 6
 _LINES = tuple(np.deg2rad(np.arange(0, 180, 30))), tuple(np.deg2rad(np.arange(-60, 61, 30)))
 
 
@@ -222,26 +224,37 @@ class Points:
         points = points[np.argsort(z[points])]
         owner = self._owner
         owner.fill(-1)
-        home = table[points, 1].astype(np.int64) * self._stride + table[points, 0].astype(np.int64)
+        x, y = table[points, 0], table[points, 1]
+        home = y.astype(np.int64) * self._stride + x.astype(np.int64)
+        quarter = 2 * (y % 1 >= 0.5) + (x % 1 >= 0.5)
         # Nearer means larger, so one stamp size after another goes from far to near. Where two
         # write the same pixel the later stays, within one assignment too.
-        steps = np.ceil(table[points, 2] * 2).astype(np.int64)
+        steps = np.ceil(table[points, 2] * _STAMPS).astype(np.int64)
         edges = np.flatnonzero(np.diff(steps, prepend=-1, append=-1))
         for begin, end in pairwise(edges):
-            stamp = self._stamp(int(steps[begin]))
+            stamp = self._stamp(int(steps[begin]))[quarter[begin:end]]
             owner[(home[begin:end, None] + stamp).ravel()] = np.repeat(
-                points[begin:end].astype(np.int32), len(stamp)
+                points[begin:end].astype(np.int32), stamp.shape[1]
             )
         self._blend(picture.reshape(-1, 3), table)
 
     def _stamp(self, step: int) -> NDArray[np.int64]:
-        """Offsets of the pixels that a point of ``step`` half pixels' radius covers."""
+        """Offsets of the pixels that a point of a radius covers, by the quarter its middle is in.
+
+        The four rows are as long as the longest; what is missing repeats the middle.
+        """
         if step not in self._stamps:
-            reach = step / 2 + 0.3
-            most = int(np.ceil(reach))
+            reach = step / _STAMPS + 0.25
+            most = int(np.ceil(reach)) + 1
             dy, dx = np.mgrid[-most : most + 1, -most : most + 1]
-            inside = np.hypot(dx, dy) <= reach
-            self._stamps[step] = (dy * self._stride + dx)[inside].astype(np.int64)
+            found = []
+            for down, right in ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75)):
+                inside = np.hypot(dx + 0.5 - right, dy + 0.5 - down) <= reach
+                found.append((dy * self._stride + dx)[inside])
+            stamp = np.zeros((4, max(map(len, found))), np.int64)
+            for row, offsets in zip(stamp, found, strict=True):
+                row[: len(offsets)] = offsets
+            self._stamps[step] = stamp
         return self._stamps[step]
 
     def _blend(self, pixels: Picture, table: Floats) -> None:

@@ -75,7 +75,9 @@ test("a point that rests between two frames does not stir, and none overshoots w
 
 test("opposite points move without a number that is none", () => {
   const at = pathOf(frames([[1, 0, 0]], [[-1, 0, 0]], [[1, 0, 0]]));
-  for (let time = 0; time <= 2; time += 0.1) assert.ok(at(time).every(Number.isFinite));
+  for (let time = 0; time <= 2; time += 0.1) {
+    assert.ok(Math.abs(distance(at(time), [0, 0, 0]) - 1) < 1e-3, `${time}`);
+  }
 });
 
 test("while a frame is missing nothing is drawn in its place; its neighbours may come later", () => {

@@ -8,6 +8,8 @@
 
 const UNIT = 32767;
 const TINY = 1e-6;
+/** Half the distance of two points beyond which they are opposite. */
+const OPPOSITE = 1 - 1e-7;
 /** A frame's velocity is at most so many times the shorter of the two ways beside it. */
 const LIMIT = 1.5;
 
@@ -149,9 +151,21 @@ function draw(from: Int16Array, inner: Float32Array, to: Int16Array, t: number, 
   }
 }
 
+/** Between opposite points any way is the shortest: this one turns about an axis or the other. */
+function aside(a: Vector, t: number): void {
+  const [x, y, z] = a;
+  const square: Vector = Math.abs(z) > 0.9 ? [0, -z, y] : [-y, x, 0];
+  const scale = Math.sin(Math.PI * t) / Math.hypot(...square);
+  for (let k = 0; k < 3; k++) a[k] = Math.cos(Math.PI * t) * a[k]! + scale * square[k]!;
+}
+
 /** Move a along the shortest way to b, by a share t of it. */
 function slerp(a: Vector, b: Vector, t: number): void {
   const half = Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) / 2;
+  if (half > OPPOSITE) {
+    aside(a, t);
+    return;
+  }
   const angle = 2 * Math.asin(Math.min(1, half));
   const sine = Math.sin(angle);
   let u = 1 - t;
