@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 SURVEYS = Path(__file__).resolve().parents[2] / "examples" / "data" / "portal_surveys.csv.gz"
@@ -29,6 +30,7 @@ movie
 )
 
 
+@pytest.mark.timeout(600)
 def test_a_running_training_is_played_and_an_epoch_published(
     lab: Any, open_notebook: Callable[[str], Any]
 ) -> None:
@@ -75,7 +77,7 @@ def test_a_running_training_is_played_and_an_epoch_published(
     page.wait_for_function(
         "() => /Published as|kept/.test([...document.querySelectorAll('.ftx-movie-drawer')]"
         ".map((e) => e.innerText).join())",
-        timeout=60_000,
+        timeout=180_000,
     )
     assert "Published as" in said.inner_text(), said.inner_text()
     notebook.theme("Dark")
