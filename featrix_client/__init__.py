@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from featrix_client.api_endpoint import APIEndpoint
 from featrix_client.client import FeatrixSphere
 from featrix_client.errors import (
     FeatrixAuthenticationError,
@@ -35,6 +36,7 @@ from featrix_client.webhooks import WEBHOOK_EVENTS, verify_signature
 
 __all__ = [
     "WEBHOOK_EVENTS",
+    "APIEndpoint",
     "BatchResults",
     "Event",
     "FeatrixAuthenticationError",

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from featrix_client.api_endpoint import APIEndpoint, find_endpoint
 from featrix_client.config import find_target
 from featrix_client.creation import check_options, create_session
 from featrix_client.errors import FeatrixInputError
@@ -196,6 +197,17 @@ class FeatrixSphere:
         """
         _check_id(foundational_model_id, "foundational_model_id")
         return find_database(self._transport, foundational_model_id, name)
+
+    def api_endpoint(self, endpoint_id: str, foundational_model_id: str) -> APIEndpoint:
+        """Return a production endpoint of a model, with its key.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 404 if the server has no such model, or the model no such endpoint.
+        """
+        _check_id(foundational_model_id, "foundational_model_id")
+        return find_endpoint(self._transport, endpoint_id, foundational_model_id)
 
     def prediction_feedback(self, prediction_uuid: str, ground_truth: Any) -> dict[str, Any]:
         """Tell the server what was true of a prediction.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from featrix_client.transport import Transport
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_METADATA_BYTES = 16 * 1024
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -190,7 +193,8 @@ class PredictionFeedback:
                 field="prediction_uuid",
             )
         self.prediction_uuid = prediction_uuid
-        self.ground_truth = str(truth)
+        # As a table has it: a server that compares texts knows "true", not "True".
+        self.ground_truth = str(truth).lower() if isinstance(truth, bool) else str(truth)
         self._transport = transport
         self._session_id = session_id
 
@@ -250,6 +254,30 @@ class BatchResults(list[PredictionResult]):
             columns["error"] = [r.error for r in self]
         columns["prediction_uuid"] = [r.prediction_uuid for r in self]
         return pd.DataFrame(columns)
+
+
+def customer_headers(metadata: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the header that carries what a caller wants kept with a prediction.
+
+    Raises
+    ------
+    FeatrixInputError
+        If `metadata` is no dict, or more than 16 KB as JSON.
+    """
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise FeatrixInputError(
+            f"customer_metadata must be a dict, not a {type(metadata).__name__}.",
+            field="customer_metadata",
+        )
+    text = json.dumps(clean(metadata))  # ASCII, as headers must be
+    if len(text) > _METADATA_BYTES:
+        raise FeatrixInputError(
+            f"customer_metadata is {len(text):,} bytes as JSON; at most {_METADATA_BYTES:,} fit.",
+            field="customer_metadata",
+        )
+    return {"X-Featrix-Customer-Metadata": text}
 
 
 def occlusion_importance(

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
+from urllib.parse import quote
 
+from featrix_client.api_endpoint import APIEndpoint, create_endpoint
 from featrix_client.errors import FeatrixHTTPError, FeatrixInputError, missing_error
 from featrix_client.events import predictor_reports
 from featrix_client.predictor_answers import AnswersOfPredictor
 from featrix_client.state import predictor_entries
 from featrix_client.transport import Transport
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FEEDBACK_PAGE = 1000
 
 
 class Predictor(AnswersOfPredictor):
@@ -118,8 +125,9 @@ class Predictor(AnswersOfPredictor):
         -------
         dict
             With ``training_info``, one entry an epoch, ``final_metrics``, and what else the
-            server tells (both checkpoints, threshold, confusion matrix, calibration). Empty
-            before there is anything to tell.
+            server tells (both checkpoints, threshold, confusion matrix, calibration).
+            ``feedback``: the scores (``metrics``) on the newest ``n`` predictions whose truth was
+            told, of ``total``. Empty before there is anything to tell.
         """
         answer = self._transport.get(f"{self._path}/training_metrics", predictor_id=self.id)
         metrics: dict[str, Any] = answer.get("training_metrics") or {}
@@ -188,3 +196,61 @@ class Predictor(AnswersOfPredictor):
         self._transport.post(f"{self._path}/train_predictor_more", wish)
         self.refresh()
         return self
+
+    # ------------------------------------------------------------- in production
+
+    def create_api_endpoint(
+        self,
+        name: str,
+        description: str | None = None,
+        *,
+        requests_per_minute: int | None = None,
+    ) -> APIEndpoint:
+        """Make a production endpoint: an address with a key that can predict and nothing else.
+
+        Parameters
+        ----------
+        name : str
+            Name of the endpoint.
+        description : str, optional
+            What it is for.
+        requests_per_minute : int, optional
+            How often it may be asked; left out, as often as the server allows.
+
+        Raises
+        ------
+        ValueError
+            If an argument cannot be used.
+        """
+        return create_endpoint(
+            *(self._transport, self.session_id, self.id),
+            name=name,
+            description=description,
+            requests_per_minute=requests_per_minute,
+        )
+
+    def feedback_frame(self) -> pd.DataFrame:
+        """Return the records whose truth was told, as labels for a new predictor.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The columns the predictor uses, and its target with what was true; one row a
+            prediction, newest first. Can be given as ``labels_df``.
+        """
+        import pandas as pd
+
+        path = f"/compute/predictor/{quote(self.id, safe='')}/feedback"
+        rows: list[dict[str, Any]] = []
+        total = None
+        while total is None or len(rows) < total:
+            page = self._transport.get(path, offset=len(rows), limit=_FEEDBACK_PAGE)
+            if not page["rows"]:
+                break
+            rows, total = rows + page["rows"], page["total"]
+        truth: list[Any] = [row["ground_truth"] for row in rows]
+        frame = pd.DataFrame.from_records([row["record"] for row in rows])
+        if self.target_type == "numeric":
+            truth = list(pd.to_numeric(pd.Series(truth, dtype=object), errors="coerce"))
+        frame[self.target_column] = truth
+        return frame

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from featrix_client.creation import existing_file
 from featrix_client.csvfile import read_csv_records
 from featrix_client.errors import FeatrixInputError
-from featrix_client.prediction import BatchResults, PredictionResult, occlusion_importance
+from featrix_client.prediction import (
+    BatchResults,
+    PredictionResult,
+    customer_headers,
+    occlusion_importance,
+)
 from featrix_client.prediction_grid import PredictionGrid
 from featrix_client.records import clean_record, clean_records
 from featrix_client.run import TrainingRun
@@ -40,6 +45,8 @@ class AnswersOfPredictor(TrainingRun):
         record: Mapping[str, Any],
         feature_importance: bool = False,
         best_metric_preference: str | None = None,
+        *,
+        customer_metadata: Mapping[str, Any] | None = None,
     ) -> PredictionResult:
         """Predict the target of one record.
 
@@ -55,6 +62,8 @@ class AnswersOfPredictor(TrainingRun):
             hidden.
         best_metric_preference : {"roc_auc", "pr_auc"}, optional
             Which of a classifier's two checkpoints to use; left out, the better suited one.
+        customer_metadata : dict, optional
+            Kept with the prediction for yourself, at most 16 KB as JSON; no model sees it.
 
         Raises
         ------
@@ -68,7 +77,12 @@ class AnswersOfPredictor(TrainingRun):
         wish = self._wish(best_metric_preference)
         if feature_importance:
             wish["feature_importance"] = True
-        answer = self._transport.post(f"{self._path}/predict", {"query_record": row, **wish})
+        answer = self._transport.json(
+            "POST",
+            f"{self._path}/predict",
+            json={"query_record": row, **wish},
+            headers=customer_headers(customer_metadata),
+        )
         result = PredictionResult.from_wire(answer, self._transport, self.session_id)
         if feature_importance and result.feature_importance is None and result.error is None:
             result.feature_importance = self._importance(row, result, best_metric_preference)

@@ -184,7 +184,9 @@ class Transport:
                     delay = None  # a certificate does not get better by waiting
             except FeatrixHTTPError as error:
                 # A server that refuses its own user's key is another one on the same port.
-                failure, has_moved = error, isinstance(error, FeatrixAuthenticationError)
+                is_own_key = "X-Api-Key" not in (headers or {})
+                failure = error
+                has_moved = is_own_key and isinstance(error, FeatrixAuthenticationError)
                 reason = f"HTTP {error.status}"
                 delay = patience.after_answer(error.status, error.headers, error.body)
             if has_moved and may_move:

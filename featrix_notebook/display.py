@@ -60,6 +60,7 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
         Takes them away again and puts back the formatters that were there before.
     """
     from featrix_client import (
+        APIEndpoint,
         BatchResults,
         FeatrixSphere,
         FoundationalModel,
@@ -79,6 +80,7 @@ def register(shell: InteractiveShell) -> Callable[[], None]:
         Predictor: predictor_html,
         PredictionResult: result_html,
         BatchResults: results_html,
+        APIEndpoint: endpoint_html,
         VectorDatabase: database_html,
         ReferenceRecord: reference_html,
     }
@@ -259,6 +261,26 @@ def reference_html(reference: Any) -> str:
     title = f"<b>{escape(str(reference.name))}</b> reference record"
     words = f"{title}{_facts([('model', reference.session_id)])}{_chips(said)}"
     return f'<div style="{_CARD}"><div>{words}</div></div>'
+
+
+def endpoint_html(endpoint: Any) -> str:
+    """Where the endpoint is and how much it was used; never its key."""
+    (stats,) = fetch(endpoint.get_usage_stats) if answers(endpoint) else [None]
+    stats = stats if isinstance(stats, dict) else {}
+    latency = stats.get("avg_latency_ms")
+    key = "no key" if endpoint.api_key is None else "in .api_key"
+    facts = [
+        ("predicts", endpoint.target_column),
+        ("about", endpoint.description),
+        ("url", endpoint.url),
+        ("key", "none needed" if endpoint.raw.get("is_public") else key),
+        ("calls", stats.get("usage_count")),
+        ("errors", stats.get("error_count")),
+        ("latency", latency and f"{latency:.3g} ms"),
+        ("last used", stats.get("last_used_at")),
+    ]
+    words = f"<div><b>{escape(endpoint.name)}</b>{_facts(facts)}</div>"
+    return f'<div style="{_CARD}">{words}</div>'
 
 
 def _bars(title: str, shares: dict[str, float]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from featrix_client import FeatrixSphere, Predictor
+from featrix_client import APIEndpoint, FeatrixSphere, Predictor
 from featrix_notebook import TrainingDashboard, display
 from tests.client.predicting import STREAM, ModelServer
 from tests.client.scripted import Answer, ScriptedServer
@@ -175,3 +175,21 @@ def test_training_further_is_no_ended_training(model: ModelServer) -> None:
         time.sleep(0.05)
     assert feed.info.status == "running"
     dashboard.close()
+
+
+def test_an_endpoint_shows_its_use_and_never_its_key(model: ModelServer) -> None:
+    raw = {"id": "e-1", "name": "<shop>", "has_api_key": True, "api_key": "fx_endpoint_secret"}
+    usage = {"usage_count": 1234, "error_count": 5, "avg_latency_ms": 2.345, "last_used_at": None}
+    server = ScriptedServer(lambda _: Answer(usage))
+    endpoint = APIEndpoint(FeatrixSphere(server.url)._transport, raw, "m-1")
+    try:
+        html = display.endpoint_html(endpoint)
+        assert "&lt;shop&gt;" in html
+        assert f"{server.url}/endpoint/e-1/predict" in html
+        for told in ("1234", "5", "2.35 ms", "in .api_key"):
+            assert told in html
+        for shown in (html, repr(endpoint), repr(endpoint.raw)):
+            assert "secret" not in shown
+    finally:
+        server.close()
+    assert "&lt;shop&gt;" in display.endpoint_html(endpoint)  # when the server is gone

@@ -44,7 +44,7 @@ def call(
     """Predict as somebody would who has nothing but an address and perhaps a key."""
     sent = headers | ({} if key is None else {"X-API-Key": key})
     url = f"{own.model.server.http.base_url}/endpoint/{endpoint['id']}/predict"
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=60) as http:
         return http.post(url, json={"query_record": record}, headers=sent)
 
 

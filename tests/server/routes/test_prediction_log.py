@@ -180,6 +180,9 @@ def test_no_acknowledged_prediction_is_lost_when_the_server_is_killed(
     data = asked.model.server.settings.data_dir
     shutil.copytree(data, host.data_dir, dirs_exist_ok=True, ignore=lambda *_: ["compile-cache"])
     record = host.start()
+    database = open_database(Settings(data_dir=host.data_dir))
+    log = PredictionLog(database, 1000)
+    before = log.usage([asked.made["plan"]["predictor_id"]]).calls
     acknowledged: list[str] = []
     made = asked.made["plan"]["predictor_id"]
 
@@ -199,8 +202,8 @@ def test_no_acknowledged_prediction_is_lost_when_the_server_is_killed(
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(work, range(8)))
     assert len(acknowledged) >= 60
-    database = open_database(Settings(data_dir=host.data_dir))
-    log = PredictionLog(database, 1000)
-    kept = {one.uuid for one in log.recent(made, 1000)}
+    new = log.usage([made]).calls - before
+    kept = {one.uuid for one in log.recent(made, new)}
     database.close()
     assert set(acknowledged) <= kept
+    assert len(kept) == new <= len(acknowledged) + 8
