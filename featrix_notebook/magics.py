@@ -87,9 +87,11 @@ def _build_parsers() -> tuple[_Parser, dict[str, _Parser]]:
 
     watch = command("watch", "Show a model's training live; returns a TrainingDashboard.")
     sphere = command("sphere", "Show a model's rows on the sphere; returns a SphereExplorer.")
-    for parser in (watch, sphere):
+    movie = command("movie", "Play a model's training on the sphere; returns a TrainingMovie.")
+    for parser in (watch, sphere, movie):
         parser.add_argument("model", nargs="?", help="a variable or a model id; default: the last")
-    sphere.add_argument("--color-by", metavar="column", help="colour the points by this column")
+    for parser in (sphere, movie):
+        parser.add_argument("--color-by", metavar="column", help="colour the points by this column")
 
     helper = command("help", "Show this list, or how to use one command.")
     helper.add_argument("topic", nargs="?", choices=list(made), metavar="command")
@@ -199,6 +201,15 @@ class FeatrixMagic:
         except ValueError as error:
             raise UsageError(str(error)) from error
 
+    def _movie(self, asked: argparse.Namespace) -> Any:
+        model = self._find_model(asked.model)
+        from .widgets.movie import TrainingMovie
+
+        try:
+            return TrainingMovie(model, color_by=asked.color_by)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+
     # How words become objects, and objects variables.
 
     def _known_client(self) -> Any:
@@ -291,7 +302,9 @@ class FeatrixMagic:
             return list(self._parsers)
         if words[0] == "train":
             return options + self._names_of(lambda v: hasattr(v, "to_csv"))
-        return options + (self._names_of(_is_model) if words[0] in ("watch", "sphere") else [])
+        return options + (
+            self._names_of(_is_model) if words[0] in ("watch", "sphere", "movie") else []
+        )
 
 
 @dataclass

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import requests
 from numpy.typing import NDArray
 
+from featrix_notebook.frames import NOT_YET
 from featrix_notebook.live import RunFeed
 from featrix_notebook.metric_log import SPHERE, MetricLog
 from featrix_notebook.widgets.dashboard import sources
@@ -80,7 +82,11 @@ def of_model(model: Any) -> Losses:
     if not callable(getattr(model, "get_training_metrics", None)):
         return Losses()
     feed = RunFeed(model)
-    feed.read_lists(model.get_training_metrics() or {})
+    try:
+        feed.read_lists(model.get_training_metrics() or {})
+    except requests.HTTPError as error:
+        if getattr(error.response, "status_code", None) not in NOT_YET:
+            raise
     return from_log(feed.log, feed.info.best_epoch)
 
 

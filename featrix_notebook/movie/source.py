@@ -68,11 +68,14 @@ class Movie:
         )
 
     def sampled(self, most: int, seed: int) -> Movie:
-        """At most so many of the rows: an even sample, which is stated in the notes."""
+        """At most so many of the rows: an even sample, which is stated in the notes.
+
+        It is even over the first frame, so that a movie that grows keeps its sample.
+        """
         n = self.xyz.shape[1]
         if n <= most:
             return self
-        keep = np.sort(stratified_order(self.points.xyz, seed)[:most])
+        keep = np.sort(stratified_order(self.xyz[0], seed)[:most])
         points = self.points
         note = f"{most:,} of {n:,} rows are shown, an even sample (seed {seed})."
         chosen = Points(

@@ -83,7 +83,9 @@ def free_name(folder: Path, stem: str, suffix: str) -> Path:
     return path
 
 
-def to_bytes(widget: TrainingMovie, kind: str, options: Mapping[str, Any], told: Told) -> bytes:
+def to_bytes(
+    widget: TrainingMovie, kind: str, options: Mapping[str, Any], told: Told, epoch: int = 0
+) -> bytes:
     """A film as the bytes of a file, for a page to offer.
 
     Parameters
@@ -91,11 +93,13 @@ def to_bytes(widget: TrainingMovie, kind: str, options: Mapping[str, Any], told:
     widget
         The movie.
     kind
-        ``mp4``, ``gif``, ``html``, ``zip`` (of PNG pictures) or ``png`` (the epoch on show).
+        ``mp4``, ``gif``, ``html``, ``zip`` (of PNG pictures) or ``png`` (of one epoch).
     options
         As of `Film`.
     told
         See `Told`.
+    epoch
+        Which one becomes a single picture.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def to_bytes(widget: TrainingMovie, kind: str, options: Mapping[str, Any], told:
     film = widget._film(**{**options, "size": GIF_SIZE} if kind == "gif" else options)
     if kind == "png":
         out = io.BytesIO()
-        place = int(np.searchsorted(film.epochs, widget.epoch))
+        place = int(np.searchsorted(film.epochs, epoch))
         Image.fromarray(film.at(min(place, len(film.epochs) - 1))).save(out, "PNG")
         return out.getvalue()
     if kind == "zip":

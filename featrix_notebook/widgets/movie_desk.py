@@ -107,7 +107,9 @@ class Desk:
 
         try:
             options = {"speed": asked.get("speed", 1.0), "dark": bool(asked.get("dark"))}
-            data = writers.to_bytes(self._movie, kind, options, told)
+            epoch = asked.get("epoch")
+            shown = epoch if isinstance(epoch, int) else self._movie.epoch
+            data = writers.to_bytes(self._movie, kind, options, told, shown)
         finally:
             self._jobs.pop(job, None)
         return {}, {"file": np.frombuffer(data, np.uint8)}

@@ -413,6 +413,12 @@ def test_closed_views_leave_nothing_behind(open_movie: Open) -> None:
     opened.settle()
     captions = opened.page.locator(".ftx-movie-caption").all_inner_texts()
     assert captions == [f"Epoch {FRAMES - 1}"] * 5, "views of one movie move together"
+    opened.page.get_by_role("button", name="Play (space)").first.click()
+    opened.settle(900)
+    moving = opened.page.evaluate(
+        "[...document.querySelectorAll('.ftx-movie-scrubber')].map((e) => Number(e.value))"
+    )
+    assert all(0 < at < FRAMES - 1 for at in moving[:2]), moving
     opened.page.evaluate("host.close()")
     left = opened.page.evaluate(
         "[Symbol.for('featrix.gl.1') in globalThis,"

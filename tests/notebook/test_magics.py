@@ -15,7 +15,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from featrix_client import FeatrixSphere, FoundationalModel
-from featrix_notebook import SphereExplorer, TrainingDashboard
+from featrix_notebook import SphereExplorer, TrainingDashboard, TrainingMovie
 
 
 @pytest.fixture
@@ -139,6 +139,10 @@ def test_train_watch_sphere_models(
     assert isinstance(sphere, SphereExplorer)
     assert sphere.color_by == "weight"
     sphere.close()
+    movie = featrix_(loaded, "movie model --color-by weight")
+    assert isinstance(movie, TrainingMovie)
+    assert movie.color_by == "weight"
+    movie.close()
     assert model.id in featrix_(loaded, "models")
     assert model.id in featrix_(loaded, "models two")
     assert featrix_(loaded, "models no-such-prefix") == []
@@ -206,6 +210,8 @@ def test_unknown_color_column_is_a_usage_error(
     loaded.user_ns["fm"] = trained
     with pytest.raises(UsageError, match=r"no column 'wieght'.*weight"):
         featrix_(loaded, "sphere fm --color-by wieght")
+    with pytest.raises(UsageError, match=r"no column 'wieght'.*weight"):
+        featrix_(loaded, "movie fm --color-by wieght")
 
 
 def test_a_default_name_in_use_is_not_overwritten(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import threading
 import time
+import weakref
 import zlib
 from typing import Any
 
@@ -163,6 +165,17 @@ def test_the_output_has_a_picture_and_words(xyz: np.ndarray, rows: pd.DataFrame)
         pixels = np.asarray(picture.convert("RGB"), dtype=np.int16)
     assert (pixels.max(axis=2) - pixels.min(axis=2) > 70).sum() > 1000
     assert "TrainingMovie" not in repr(movie) or len(repr(movie)) < 300
+
+
+def test_closed_movies_leave_nothing_behind(xyz: np.ndarray) -> None:
+    gone = []
+    for _ in range(50):
+        movie = TrainingMovie(xyz)
+        gone.append(weakref.ref(movie))
+        movie.close()
+    del movie
+    gc.collect()
+    assert not any(ref() for ref in gone)
 
 
 def test_closing_twice_is_harmless(xyz: np.ndarray) -> None:

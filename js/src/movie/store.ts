@@ -139,16 +139,20 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
 
   // ---------------------------------------------------------------- time
 
-  /** Called by every view before it draws; moves on once a moment. Returns whether it plays. */
+  /**
+   * Called by every view before it draws; moves on once a moment. Returns whether it will move by
+   * itself: a movie that waits for frames is called again when they come.
+   */
   tick(now: number): boolean {
     const { clock } = this;
     const ms = Math.min(100, now - this.#ticked);
-    if (ms <= 0) return clock.playing;
-    this.#ticked = now;
-    const moved = clock.advance(ms, this.#ready());
-    if (moved) this.#place();
-    if (moved || !clock.playing) this.#tellKernel();
-    return clock.playing;
+    if (ms > 0) {
+      this.#ticked = now;
+      const moved = clock.advance(ms, this.#ready());
+      if (moved) this.#place();
+      if (moved || !clock.playing) this.#tellKernel();
+    }
+    return clock.playing && (clock.time < clock.last ? this.#ready() > clock.time : !clock.live);
   }
 
   seek(time: number, stop = true): void {

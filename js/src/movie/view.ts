@@ -46,6 +46,9 @@ export class MovieView {
   readonly #clear = h("button", { class: "ftx-button", type: "button" }, "Clear");
   #cameraTimer = 0;
   #reduced = false;
+  /** The time on show, and whether it played then. */
+  #shown = -1;
+  #played = false;
 
   constructor(el: HTMLElement, store: MovieStore) {
     this.#store = store;
@@ -148,15 +151,15 @@ export class MovieView {
   /** Before each frame: move on, and show what moved. */
   #tick(): boolean {
     const { clock } = this.#store;
-    const was = clock.time;
-    const before = clock.playing;
-    const playing = this.#store.tick(performance.now());
-    if (clock.time !== was) this.#show();
-    if (playing !== before) {
+    const moving = this.#store.tick(performance.now());
+    // Another view may have moved the clock on.
+    if (clock.time !== this.#shown) this.#show();
+    if (clock.playing !== this.#played) {
       this.#transport.update();
-      if (!playing) this.#announcer.say(`${words(this.#store)}, the end`);
+      if (this.#played && clock.time >= clock.last) this.#announcer.say(`${words(this.#store)}, the end`);
+      this.#played = clock.playing;
     }
-    return playing;
+    return moving;
   }
 
   /** The reader, the kernel or another view went somewhere. */
@@ -167,6 +170,7 @@ export class MovieView {
 
   #show(): void {
     const { spec, clock } = this.#store;
+    this.#shown = clock.time;
     this.#figure.stage.changed("positions");
     const epoch = spec.epochs[frameAt(clock.time)];
     setText(this.#caption, epoch === undefined ? "Waiting for the first epoch …" : `Epoch ${epoch}`);
