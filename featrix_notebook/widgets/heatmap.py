@@ -174,9 +174,24 @@ class PredictionHeatmap(FeatrixWidget):
 
     @property
     def values(self) -> Floats:
-        """What the cells show, in the shape of the axes; NaN where nothing is filled."""
+        """What the cells show, in the shape of the axes; NaN where nothing is filled.
+
+        Of an array or a table others can be assigned; a predictor's are its own.
+        """
         with self._lock:
             return self._surface.values
+
+    @values.setter
+    def values(self, values: Any) -> None:
+        surface = self._surface
+        if surface.target:
+            raise ValueError("These values are predictions; set base_record to have others.")
+        array = np.asarray(values, dtype=np.float64)
+        if array.shape != surface.shape:
+            raise ValueError(f"The values have the shape {array.shape}, not {surface.shape}.")
+        with self._lock:
+            surface.layers[""] = array.ravel().copy()
+            self._push()
 
     def to_frame(self) -> pd.DataFrame:
         """The cells as a table, one row a cell in row-major order."""

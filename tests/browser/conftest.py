@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,10 +110,9 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**inherited, **{k: str(v) for k, v in own.items()}, "PYTHONPATH": str(ROOT)}
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab, serving an empty folder of notebooks."""
-    folder = tmp_path_factory.mktemp("lab")
+@contextmanager
+def laboratory(folder: Path) -> Iterator[Lab]:
+    """JupyterLab, serving an empty folder of notebooks inside `folder`."""
     env = _environment(folder)
     # Only the file form of this setting is honoured; it lets a test run JupyterLab's commands.
     config = {"LabApp": {"expose_app_in_browser": True}}
@@ -138,6 +138,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
     _fail_if_any(laboratory)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with laboratory(tmp_path_factory.mktemp("lab")) as running:
+        yield running
 
 
 def _answers(lab: Lab, server: subprocess.Popen[bytes]) -> bool:
@@ -171,8 +177,8 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
+@contextmanager
+def browsing(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
     """Debian's Chromium; its environment marks its processes as the laboratory's."""
     path = shutil.which("chromium")
     assert path is not None, "The browser tests need Chromium: apt-get install chromium"
@@ -181,6 +187,12 @@ def chromium(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
     )
     yield browser
     browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
+    with browsing(playwright, lab) as browser:
+        yield browser
 
 
 @dataclass

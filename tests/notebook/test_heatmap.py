@@ -398,6 +398,17 @@ def test_bad_options_are_named(options: dict[str, Any], error: type, words: str)
         PredictionHeatmap(np.zeros((2, 2)), **options)
 
 
+def test_other_values_can_be_assigned_to_an_array_alone() -> None:
+    heatmap = PredictionHeatmap(np.eye(3))
+    heatmap.values = np.eye(3) * 7
+    assert sent_values(heatmap)[1, 1] == 7
+    assert heatmap._spec["limits"] == (0, 7)
+    with pytest.raises(ValueError, match="have the shape"):
+        heatmap.values = [1, 2]
+    with pytest.raises(ValueError, match="are predictions"):
+        asking()[1].values = np.zeros((5, 3))
+
+
 def test_without_a_predictor_nothing_can_be_asked() -> None:
     heatmap = PredictionHeatmap(np.eye(3))
     with pytest.raises(ValueError, match="no predictor behind this heatmap"):

@@ -176,10 +176,11 @@ export class HeatmapView {
   }
 
   #point(event: PointerEvent): void {
+    const keyed = this.#store.cursor.length > 0;
     this.#store.cursor = [];
     const before = this.#store.hover;
     this.#store.hover = this.#positionAt(event);
-    if (before === this.#store.hover) this.#drawMarks();
+    if (keyed && before === this.#store.hover) this.#drawMarks(); // nobody else tells of it
   }
 
   #leave(): void {
