@@ -215,9 +215,21 @@ def rolling(database: Database, predictor_id: str, window: int = WINDOW) -> Roll
     window
         Feedbacks to look at, at least 1.
     """
+    rows = [row for row in current_feedback(database, predictor_id, limit=window) if row.is_usable]
+    metrics, n = _score(rows) if rows else ({}, 0)
+    ids = [predictor_id]
+    return Rolling(
+        total=count_feedback(database, ids),
+        unusable=count_feedback(database, ids, only_unusable=True),
+        n=n,
+        metrics=metrics,
+        since=rows[-1].created_at if rows else None,
+    )
+
+
+def _score(rows: list[FeedbackRow]) -> tuple[dict[str, Any], int]:
     from featrix_server.engine import Prediction
 
-    rows = [row for row in current_feedback(database, predictor_id, limit=window) if row.is_usable]
     said = [
         Prediction(
             prediction=row.answered["prediction"],
@@ -228,12 +240,4 @@ def rolling(database: Database, predictor_id: str, window: int = WINDOW) -> Roll
         for row in rows
     ]
     classes = next((tuple(one.probabilities) for one in said if one.probabilities), ())
-    metrics, n = score(said, [row.ground_truth for row in rows], classes)
-    ids = [predictor_id]
-    return Rolling(
-        total=count_feedback(database, ids),
-        unusable=count_feedback(database, ids, only_unusable=True),
-        n=n,
-        metrics=metrics,
-        since=rows[-1].created_at if rows else None,
-    )
+    return score(said, [row.ground_truth for row in rows], classes)

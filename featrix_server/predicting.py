@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from starlette.responses import Response
 
 from featrix_server.db import OPEN_STATUSES, JobRow, PredictorRow, SessionRow
-from featrix_server.errors import invalid_input, not_ready
+from featrix_server.errors import ApiError, invalid_input, not_ready
 from featrix_server.prediction_log import Asker, PredictionLog, new_uuids
 from featrix_server.predictor_creation import refusing
 from featrix_server.predictor_schemas import TrainingInProgress
@@ -46,9 +46,15 @@ class Asked:
     ) -> list[dict[str, Any]]:
         """Return one answer a record, as it goes over the wire; each is logged."""
         start = time.perf_counter()
-        with refusing():
-            predictions = self.model.predict(records, preference=preference)
-            variant = self.model.variant(preference)
+        try:
+            with refusing():
+                predictions = self.model.predict(records, preference=preference)
+                variant = self.model.variant(preference)
+        except ApiError:
+            raise  # of the question, not of the records
+        except Exception as error:
+            self._log_crash(records, error, start, asker)
+            raise
         metric = preference or self.model.facts["default"]
         common = self.names | {
             "checkpoint_info": {
@@ -62,9 +68,21 @@ class Asked:
             {"prediction_uuid": uuid, **vars(prediction), **common}
             for uuid, prediction in zip(new_uuids(len(records)), predictions, strict=True)
         ]
+        self._log(records, answers, start, asker)
+        return answers
+
+    def _log(
+        self, records: list[Any], answers: list[dict[str, Any]], start: float, asker: Asker
+    ) -> None:
         latency_ms = 1000 * (time.perf_counter() - start)
         self.log.write(self.row.id, records, answers, latency_ms=latency_ms, asker=asker)
-        return answers
+
+    def _log_crash(self, records: list[Any], error: Exception, start: float, asker: Asker) -> None:
+        from featrix_server.engine import Prediction
+
+        failed = vars(Prediction(error=f"the server failed ({type(error).__name__})"))
+        answers = [{"prediction_uuid": one, **failed} for one in new_uuids(len(records))]
+        self._log(records, answers, start, asker)
 
     def predict_one(
         self, record: dict[str, Any], preference: str | None, asker: Asker

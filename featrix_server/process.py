@@ -7,6 +7,8 @@ Files in the data folder (readable by their owner only):
     ``started_at``. Written when it answers, removed when it ends.
 ``api-key``
     The key of the local server, made on its first start.
+``endpoint-secret``
+    What the keys of endpoints are derived from (`endpoints`), made with the first endpoint.
 ``start.lock``
     Held while somebody starts a server, so that ten who want one start one.
 ``server.lock``

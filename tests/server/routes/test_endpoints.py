@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from featrix_server import endpoints as endpoints_module
+from featrix_server.store import predictor_folder
 
 from .conftest import KEY
 from .predicting import ROW, Asked
@@ -250,6 +251,28 @@ def test_only_calls_that_were_let_in_are_counted(own: Asked) -> None:
     assert logged is not None
     assert found["last_used_at"] > logged.created_at.isoformat()
     assert manage(own, endpoint).json()["usage_count"] == 2
+
+
+def test_a_crash_of_the_predictor_is_counted_and_logged(
+    own: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, made = make(own, "price"), own.made["price"]
+    own.predict("price", ROW)
+    context = own.model.server.context
+    folder = context.store.folder(made["session_id"])
+    model = context.models.predictor(predictor_folder(folder, made["predictor_id"]), folder)
+
+    def crash(*_: Any, **__: Any) -> None:
+        raise MemoryError("no memory")
+
+    monkeypatch.setattr(model, "predict", crash)
+    assert_envelope(call(own, endpoint, endpoint["api_key"]), 500, "internal")
+    monkeypatch.undo()
+    (last,) = own.log.recent(made["predictor_id"], 1)
+    assert (last.record, last.error) == (ROW, "the server failed (MemoryError)")
+    assert call(own, endpoint, endpoint["api_key"]).status_code == 200
+    found = stats(own, endpoint)
+    assert (found["usage_count"], found["error_count"]) == (2, 1)
 
 
 def test_counts_are_exact_when_many_call_at_once(own: Asked) -> None:
