@@ -6,6 +6,7 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from featrix_client.api_endpoint import APIEndpoint, find_endpoint
 from featrix_client.config import find_target
@@ -155,15 +156,22 @@ class FeatrixSphere:
     def foundational_model(self, session_id: str) -> FoundationalModel:
         """Return a model of the server.
 
+        Parameters
+        ----------
+        session_id : str
+            Its id, or the name it is published under.
+
         Raises
         ------
         requests.HTTPError
             With ``.status`` 404 if the server has no such model.
         """
         _check_id(session_id, "session_id")
-        model = FoundationalModel(self._transport, session_id)
-        model.refresh()
-        return model
+        model = FoundationalModel(self._transport, quote(session_id, safe=""))
+        found = model.refresh()["session"].get("session_id") or session_id
+        if found == session_id:
+            return model
+        return self.foundational_model(found)  # it was the name of a published model
 
     def predictor(self, predictor_id: str, foundational_model_id: str) -> Predictor:
         """Return a predictor of a model.

@@ -113,19 +113,6 @@ class FoundationalModel(PredictorsOfModel, Lifecycle):
                 answer = self._transport.get(f"{self._path}/columns")
                 self.columns = answer.get("column_names") or answer.get("columns")
 
-    def delete(self) -> dict[str, Any]:
-        """Mark the model for deletion: it vanishes from lists, and later from the disk.
-
-        Raises
-        ------
-        requests.HTTPError
-            With ``.status`` 409 if the model is protected.
-        """
-        answer: dict[str, Any] = self._transport.post(
-            f"{self._path}/mark_for_deletion", {}, repeatable=True
-        )
-        return answer
-
     # ---------------------------------------------------------------- results
 
     def encode(

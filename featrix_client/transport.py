@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import requests
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
+from featrix_client.deprecation import warn_if_deprecated
 from featrix_client.errors import (
     FeatrixAuthenticationError,
     FeatrixConnectionError,
@@ -268,6 +269,7 @@ class Transport:
                 **options,
             )
             if response.ok and not response.is_redirect:
+                warn_if_deprecated(response.headers)
                 return response
             with response:  # reads the rest, and gives the connection back
                 raise _refusal(response, address.url)

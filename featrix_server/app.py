@@ -9,15 +9,16 @@ from datetime import timedelta
 
 from fastapi import FastAPI, Security
 from fastapi.security import APIKeyHeader
-from sqlalchemy import delete, select
 
 from featrix_server import __version__
-from featrix_server.db import SessionRow, now, open_database
+from featrix_server.collecting import collect, restore_published
+from featrix_server.db import open_database
 from featrix_server.delivery import TIMES, Dispatcher, Times
 from featrix_server.endpoints import Endpoints
 from featrix_server.errors import install_error_handlers
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
+from featrix_server.pending import Pending
 from featrix_server.prediction_log import PredictionLog
 from featrix_server.responses import SafeJSONResponse
 from featrix_server.routes import (
@@ -103,8 +104,9 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        collect(context)
-        app.state.pending_creations = create.PendingCreations()
+        restore_published(context)
+        collect(context, timedelta(days=settings.collect_after_days))
+        app.state.pending = Pending()
         dispatcher.start()
         try:
             yield
@@ -128,18 +130,7 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
     app.state.context = context
     for module in _ROUTERS:
         app.include_router(module.router)
+    app.include_router(lifecycle.server_router)
     install_error_handlers(app, settings.compute_cluster)
     app.add_middleware(Gate, settings=settings, admit=endpoints.admit)
     return app
-
-
-def collect(context: Context) -> None:
-    """Remove for good the sessions that were deleted long enough ago, and unfinished folders."""
-    limit = now() - timedelta(days=context.settings.collect_after_days)
-    with context.database.write() as database:
-        old = database.scalars(select(SessionRow.id).where(SessionRow.deleted_at < limit)).all()
-        database.execute(delete(SessionRow).where(SessionRow.id.in_(old)))
-        known = set(database.scalars(select(SessionRow.id)))
-    for session_id in old:
-        context.store.remove(session_id)
-    context.store.sweep(known)

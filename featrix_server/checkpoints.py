@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from featrix_server.copies import copy_reports
 from featrix_server.db import (
     CHECKPOINT_JOB,
     OPEN_STATUSES,
-    EventRow,
     JobRow,
     MetricRow,
     SessionRow,
@@ -21,6 +21,7 @@ from featrix_server.db import (
 )
 from featrix_server.errors import ApiError, invalid_input, not_ready
 from featrix_server.lifecycle_schemas import CheckpointPublished, PublishCheckpoint
+from featrix_server.publishing import check_name, take_name
 from featrix_server.routes.context import Context, OpenSession
 from featrix_server.store import DATA_FILE, SCHEMA_FILE, Draft, new_id
 
@@ -41,8 +42,10 @@ def publish_checkpoint(
     ------
     ApiError
         409 before the first checkpoint, or if it is damaged; 422 if no weights of that epoch are
-        kept.
+        kept, or the name to publish it under is another model's.
     """
+    if body.publish:
+        check_name(body.name)
     trained = parent.training
     if trained is None or trained.job_type == CHECKPOINT_JOB:
         raise invalid_input(
@@ -69,6 +72,8 @@ def publish_checkpoint(
             if earlier is None:
                 database.add(row)
                 database.flush()
+                if body.publish:
+                    take_name(database, row, body.name)
                 database.add(job)
                 database.flush()
                 copy_reports(database, trained.id, job, up_to=epoch)
@@ -154,33 +159,6 @@ def _find_same(
         if same and (row.parent_epoch == epoch or sent_again):
             return row, job
     return None
-
-
-def copy_reports(database: Session, of_job: str, to: JobRow, up_to: int | None = None) -> None:
-    """Give a job the epochs of another one: their metrics, and their events.
-
-    Parameters
-    ----------
-    database
-        The caller's transaction.
-    of_job
-        Id of the job that has them.
-    to
-        The job that gets them.
-    up_to
-        The last epoch to copy; None: all.
-    """
-    metrics = select(MetricRow).where(MetricRow.job_id == of_job).order_by(MetricRow.epoch)
-    for row in database.scalars(metrics):
-        if up_to is None or row.epoch <= up_to:
-            database.add(MetricRow(job_id=to.id, epoch=row.epoch, payload=row.payload))
-    events = select(EventRow).where(
-        EventRow.job_id == of_job, EventRow.kind.in_(("epoch", "frame"))
-    )
-    for event in database.scalars(events.order_by(EventRow.seq)):
-        if up_to is None or event.payload["epoch"] <= up_to:
-            payload = event.payload | {"job_id": to.id}
-            add_event(database, to.session_id, event.kind, payload, to.id)
 
 
 def _answer(row: SessionRow, job: JobRow) -> CheckpointPublished:

@@ -113,9 +113,11 @@ def create_session(
     draft: Draft,
     options: CreateOptions,
     filename: str,
+    *,
+    cluster: str,
     idempotency_key: str | None = None,
 ) -> SessionCreated:
-    """Make a session of the data file in a draft folder, and queue its training.
+    """Make a session of the data file in a draft folder of a store, and queue its training.
 
     If another request with the same idempotency key was faster, its session is returned and
     this one leaves nothing behind.
@@ -132,7 +134,7 @@ def create_session(
     row = SessionRow(
         id=new_id(options.session_name_prefix or options.name),
         name=options.name,
-        compute_cluster=context.settings.compute_cluster,
+        compute_cluster=cluster,
         user_metadata=options.user_metadata,
         columns=columns,
         options=options.model_dump(include=_KEPT_OPTIONS, exclude_none=True),

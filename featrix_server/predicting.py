@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from starlette.responses import Response
 
 from featrix_server.db import OPEN_STATUSES, JobRow, PredictorRow, SessionRow
+from featrix_server.deprecation import expiration, mark_answer, refuse_expired
 from featrix_server.errors import ApiError, invalid_input, not_ready
 from featrix_server.prediction_log import Asker, PredictionLog, new_uuids
 from featrix_server.predictor_creation import refusing
@@ -29,6 +30,7 @@ class Asked:
     row: PredictorRow
     model: PredictorModel
     log: PredictionLog
+    session: SessionRow
 
     @property
     def names(self) -> dict[str, Any]:
@@ -39,7 +41,13 @@ class Asked:
             "session_id": self.row.session_id,
             "model_type": "sp",
             "model_version": None,
+            **self._expiration,
         }
+
+    @property
+    def _expiration(self) -> dict[str, Any]:
+        found = expiration(self.session)
+        return {} if found is None else {"model_expiration": found}
 
     def predict(
         self, records: list[Any], preference: str | None, asker: Asker
@@ -106,7 +114,8 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
     Raises
     ------
     ApiError
-        404 if there is no such predictor; 409 if its training came to nothing.
+        404 if there is no such predictor; 409 if its training came to nothing; 410 if the model
+        has expired.
     """
     query = (
         select(PredictorRow, JobRow)
@@ -119,14 +128,19 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
         )
     )
     with context.database.read() as database:
+        session = database.get(SessionRow, session_id)
         found = database.execute(query).first()
-    if found is None:
-        find_session(session_id, context)  # it may be the model that is not there
+    if found is None or session is None or session.deleted_at is not None:
+        known = find_session(session_id, context).row.id  # it may be the model that is not there
+        if known != session_id:  # a published name
+            return ask(context, known, predictor_id)
         raise unknown_predictor(session_id, predictor_id)
+    mark_answer(session)
+    refuse_expired(session)
     row, job = found
     space = context.store.folder(row.session_id)
     model = context.models.predictor(predictor_folder(space, row.id), space)
-    return _not_yet(row, job) if model is None else Asked(row, model, context.predictions)
+    return _not_yet(row, job) if model is None else Asked(row, model, context.predictions, session)
 
 
 def _not_yet(row: PredictorRow, job: JobRow) -> Response:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from featrix_server.copies import rename_card
 from featrix_server.creation import UPLOAD_FILE, reading_notes
 from featrix_server.db import (
     OPEN_STATUSES,
@@ -25,7 +26,7 @@ from featrix_server.db import (
     now,
 )
 from featrix_server.errors import from_validation_details, invalid_input
-from featrix_server.jobs import queue
+from featrix_server.jobs.states import set_status
 from featrix_server.predictor_schemas import (
     PredictorCreated,
     TrainMore,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from featrix_server.engine import Table, TargetSummary
-
-CARD_FILE = "card.json"
 
 
 def options_from_form(fields: dict[str, str]) -> TrainWithLabels:
@@ -130,9 +129,10 @@ def create_with_labels(
     upload.unlink()
     summary = _check_target(draft.folder, body, labels)
     row = _child_of(parent.row, body)
+    row.compute_cluster = context.store.default  # where the draft is
     predictor = _new_row(row.id, body, summary, id=predictor_id, labels_digest=digest)
     predictor.warnings = [*reading_notes(labels), *predictor.warnings]
-    _rename_card(draft.folder, row)
+    rename_card(draft.folder, row)
     draft.publish(row.id)
     try:
         with context.database.write() as database:
@@ -204,7 +204,7 @@ def _train_further(database: Session, job: JobRow, epochs: int) -> None:
     job.spec = {"more": epochs}
     job.created_at, job.started_at, job.finished_at, job.error = now(), None, None, None
     job.attempts, job.progress, job.total_epochs = 0, 0.0, (job.current_epoch or 0) + epochs
-    queue.set_status(database, job, "queued")
+    set_status(database, job, "queued")
 
 
 def _require_space(session: OpenSession) -> None:
@@ -300,7 +300,7 @@ def _queue(database: Session, predictor: PredictorRow) -> tuple[PredictorRow, Jo
 
 def _child_of(parent: SessionRow, body: TrainWithLabels) -> SessionRow:
     name = body.name or " ".join(filter(None, (parent.name, body.target_column)))
-    copied = ("compute_cluster", "session_type", "dimensions", "epochs", "final_loss", "columns")
+    copied = ("session_type", "dimensions", "epochs", "final_loss", "columns")
     moment = now()
     return SessionRow(
         id=new_id(name),
@@ -312,19 +312,6 @@ def _child_of(parent: SessionRow, body: TrainWithLabels) -> SessionRow:
         source_filename=parent.source_filename,
         **{field: getattr(parent, field) for field in copied},
     )
-
-
-def _rename_card(folder: Path, row: SessionRow) -> None:
-    """Let the model card in a folder with the space of another session name its own."""
-    path = folder / CARD_FILE
-    card = json.loads(path.read_text("utf-8"))
-    card["model_identification"] |= {
-        "session_id": row.id,
-        "name": row.name,
-        "parent_id": row.parent_id,
-    }
-    path.unlink()  # it may be one with the parent's
-    path.write_text(json.dumps(card), "utf-8")
 
 
 def _created(context: Context, predictor: PredictorRow, job: JobRow) -> PredictorCreated:

@@ -34,6 +34,7 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
     version: str
     compute_cluster: str
+    compute_clusters: list[str] = Field(description="The stores that models can be made in.")
     pid: int = Field(description="The server's process, as in server.json.")
 
 
@@ -135,6 +136,11 @@ class SessionInfo(BaseModel):
     session_id: str
     parent_id: str | None = Field(description="The model whose trained space this one has.")
     parent_epoch: int | None = Field(description="Of which epoch, when it is a checkpoint.")
+    published_name: str | None = Field(description="The name it can be found by, if published.")
+    published_at: str | None
+    model_expiration: dict[str, Any] | None = Field(
+        description="`warning_message` and `expiration_date` of a deprecated model."
+    )
     name: str | None
     status: str
     failed: bool
@@ -173,6 +179,9 @@ class SessionListItem(BaseModel):
     session_id: str
     parent_id: str | None
     parent_epoch: int | None
+    published_name: str | None
+    published_at: str | None
+    model_expiration: dict[str, Any] | None
     name: str | None
     status: str
     es_status: str

@@ -20,6 +20,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from featrix_server.answer_headers import collect_headers
 from featrix_server.errors import ApiError, crash, envelope_response
 from featrix_server.settings import Settings
 
@@ -62,12 +63,16 @@ class Gate:
         body = _Body(receive, headers, self._limit(scope["path"]))
 
         answering = False
+        extra = collect_headers()
 
         async def send_after_body(message: Message) -> None:
             nonlocal answering
             if not answering:
                 answering = True
                 await body.drain()
+            if message["type"] == "http.response.start" and extra:
+                added = [(name.lower().encode(), value.encode()) for name, value in extra.items()]
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
             await send(message)
 
         refusal = self._refusal(scope["path"], headers, body)

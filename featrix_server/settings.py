@@ -44,7 +44,9 @@ class Settings(BaseSettings):
         own among them. Left out: only for the embedded server (loopback, no `allowed_hosts`),
         whose one user can call those addresses anyway.
     compute_cluster : str
-        Name this server reports as the place where its jobs run.
+        Name this server reports as the place where its jobs run, and of the store in `data_dir`.
+    clusters : dict of str to Path
+        Further stores by name: models can be made in them and cloned to them.
     max_upload_bytes : int
         Largest data file accepted, in bytes, uploaded or fetched; larger is refused with 413.
     max_body_bytes : int
@@ -79,6 +81,7 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     allow_private_urls: bool | None = None
     compute_cluster: str = "local"
+    clusters: dict[str, Path] = Field(default_factory=dict)
     max_upload_bytes: int = Field(4 * 1024**3, gt=0)
     max_body_bytes: int = Field(256 * 1024**2, gt=0)  # 100,000 records come as one body
     idle_timeout_s: float = Field(3600.0, ge=0)
@@ -106,3 +109,8 @@ class Settings(BaseSettings):
     def sessions_dir(self) -> Path:
         """Folder that holds one folder a session."""
         return self.data_dir / "sessions"
+
+    @property
+    def published_dir(self) -> Path:
+        """Folder that holds the permanent copy of each published model, by its id."""
+        return self.data_dir / "published"

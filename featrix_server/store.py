@@ -1,4 +1,7 @@
-"""Session folders: one a session, made whole or not at all, removed as one."""
+"""Session folders: one a session, made whole or not at all, removed as one.
+
+They lie in named stores, the clusters: each a folder, perhaps on a disk of its own.
+"""
 
 from __future__ import annotations
 
@@ -53,9 +56,9 @@ def predictor_folder(session_folder: Path, predictor_id: str) -> Path:
 class Draft:
     """A session's folder in the making, under a hidden name."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.folder = store.root / f".new-{secrets.token_hex(8)}"
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.folder = root / f".new-{secrets.token_hex(8)}"
         self.folder.mkdir()
 
     def link_space(self, session_folder: Path) -> None:
@@ -72,31 +75,57 @@ class Draft:
         for name in names:
             _link(session_folder / name, self.folder / name)
 
+    def link_tree(self, folder: Path, to: str) -> None:
+        """Share a folder with all that is in it, under the name `to`."""
+        shutil.copytree(
+            folder,
+            self.folder / to,
+            copy_function=lambda source, target: _link(Path(source), Path(target)),
+            ignore=shutil.ignore_patterns(".*"),  # what is being written at this moment
+        )
+
     def publish(self, session_id: str) -> None:
         """Make the folder the session's, whole and at once."""
-        self.folder.rename(self._store.folder(session_id))
+        self.folder.rename(self._root / _checked(session_id))
 
 
 def _link(source: Path, target: Path) -> None:
     try:
         target.hardlink_to(source)
-    except OSError:  # not every file system can
+    except OSError:  # not every file system can, and none can across two
         shutil.copy2(source, target)
 
 
+def _checked(session_id: str) -> str:
+    if not _ID.fullmatch(session_id):
+        raise ValueError(f"{session_id!r} is not a session id")
+    return session_id
+
+
 class Store:
-    """The folder of all session folders.
+    """The folders of all sessions, in the stores that the settings name.
 
     A session's folder is filled under a hidden name and then renamed, so a folder that can be
     seen is complete; leftovers of a killed process are swept away by `sweep`.
+
+    Attributes
+    ----------
+    default : str
+        Name of the store where sessions are made unless another one is asked for.
+    roots : dict of str to Path
+        The folder of each store.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.root = settings.sessions_dir
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.default = settings.compute_cluster
+        self.roots = {self.default: settings.sessions_dir}
+        for name, folder in settings.clusters.items():
+            self.roots.setdefault(name, folder / "sessions")
+        for root in self.roots.values():
+            root.mkdir(parents=True, exist_ok=True)
 
     def folder(self, session_id: str) -> Path:
-        """Return the folder of a session.
+        """Return the folder of a session, whichever store it is in.
 
         Raises
         ------
@@ -104,14 +133,25 @@ class Store:
             If `session_id` is not of the form this store gives out, so that no text from
             outside can name a path elsewhere.
         """
-        if not _ID.fullmatch(session_id):
-            raise ValueError(f"{session_id!r} is not a session id")
-        return self.root / session_id
+        name = _checked(session_id)
+        places = [root / name for root in self.roots.values()]
+        return next((place for place in places[1:] if place.exists()), places[0])
+
+    def where(self, session_id: str) -> str:
+        """Return the name of the store a session is in; the default one if its folder is gone."""
+        root = self.folder(session_id).parent
+        return next(name for name, folder in self.roots.items() if folder == root)
 
     @contextmanager
-    def draft(self) -> Iterator[Draft]:
-        """Give an empty folder to fill and publish; it is removed unless that was done."""
-        draft = Draft(self)
+    def draft(self, cluster: str | None = None) -> Iterator[Draft]:
+        """Give an empty folder to fill and publish; it is removed unless that was done.
+
+        Parameters
+        ----------
+        cluster
+            Name of the store; None: the default one.
+        """
+        draft = Draft(self.roots[cluster or self.default])
         try:
             yield draft
         finally:
@@ -119,9 +159,10 @@ class Store:
 
     def remove(self, session_id: str) -> None:
         """Remove a session's folder if it is there; it vanishes at once, then is emptied."""
-        doomed = self.root / f".old-{secrets.token_hex(8)}"
+        folder = self.folder(session_id)
+        doomed = folder.with_name(f".old-{secrets.token_hex(8)}")
         try:
-            self.folder(session_id).rename(doomed)
+            folder.rename(doomed)
         except FileNotFoundError:
             return
         shutil.rmtree(doomed, ignore_errors=True)
@@ -137,7 +178,17 @@ class Store:
             Folders touched later than this many seconds ago are left alone: a session that is
             being made at this moment has no row yet.
         """
-        limit = time.time() - older_than_s
-        for folder in self.root.iterdir():
-            if folder.name not in known and folder.stat().st_mtime < limit:
-                shutil.rmtree(folder, ignore_errors=True)
+        for root in self.roots.values():
+            for folder in root.iterdir():
+                if folder.name not in known:
+                    self.remove_if_old(folder, older_than_s)
+
+    @staticmethod
+    def remove_if_old(folder: Path, older_than_s: float = 3600.0) -> None:
+        """Remove a folder that nothing names, unless somebody may be filling it."""
+        try:
+            old = folder.stat().st_mtime < time.time() - older_than_s
+        except FileNotFoundError:  # another collector was faster
+            return
+        if old:
+            shutil.rmtree(folder, ignore_errors=True)

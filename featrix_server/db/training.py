@@ -19,7 +19,8 @@ CHECKPOINT_JOB = "train_embedding_space"
 """Finishes a model made of a checkpoint; by this name too clients know a model's own job."""
 SPACE_JOBS = (TRAIN_JOB, CHECKPOINT_JOB)
 """Jobs a model's own state follows."""
-ERRANDS = (CHECKPOINT_JOB,)
+PUBLISH_JOB = "publish"
+ERRANDS = (CHECKPOINT_JOB, PUBLISH_JOB)
 """Short jobs, which need not wait until a worker has finished its training."""
 
 
@@ -72,7 +73,8 @@ class JobRow(Base):
 
     ``requested`` is what a person asked for and the worker has not yet done. ``spec`` are the
     job's own options (`SPACE_JOBS`: ``epochs``, ``seed``, ``foundation_mode``;
-    ``train_single_predictor``: ``more`` epochs for a finished predictor). ``detail`` tells how far
+    ``train_single_predictor``: ``more`` epochs for a finished predictor; `PUBLISH_JOB`:
+    ``was_protected``, the model's deletion protection before). ``detail`` tells how far
     the work has come where epochs do not. A worker owns a job while ``lease_owner`` is its name and
     ``lease_expires_at`` lies ahead.
     """

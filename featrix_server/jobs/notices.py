@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from featrix_server.db import JobRow, PredictorRow, SessionRow, add_delivery
+from featrix_server.db import PUBLISH_JOB, JobRow, PredictorRow, SessionRow, add_delivery
 
 
 def tell_started(session: Session, job: JobRow) -> None:
@@ -35,6 +35,8 @@ def tell_finished(session: Session, job: JobRow) -> None:
 
 
 def _tell(session: Session, job: JobRow, event: str, facts: dict[str, Any]) -> None:
+    if job.job_type == PUBLISH_JOB:
+        return
     about = {"job_id": job.id, "name": job.name}
     if job.predictor_id:
         about["target_column"] = session.get_one(PredictorRow, job.predictor_id).target_column

@@ -21,19 +21,15 @@ from sqlalchemy.orm import Session
 from featrix_server.alive import is_alive
 from featrix_server.db import (
     ERRANDS,
-    OPEN_STATUSES,
-    SPACE_JOBS,
     Database,
     EventRow,
     JobRow,
     MetricRow,
-    PredictorRow,
-    SessionRow,
-    Status,
     add_event,
     now,
 )
-from featrix_server.jobs.notices import tell_finished, tell_started
+from featrix_server.jobs.notices import tell_started
+from featrix_server.jobs.states import finish, rest, set_status, trained_by
 
 LEASE_S = 15.0
 """A job whose worker has not been heard of for this long is given to another worker."""
@@ -41,19 +37,9 @@ LEASE_S = 15.0
 MAX_ATTEMPTS = 3
 """Workers that may die in a row over one job, without a new epoch, before it counts as failed."""
 
-Action = Literal["pause", "resume", "stop", "cancel"]
-
 
 class LeaseLostError(RuntimeError):
     """The job was given to another worker, or settled by someone else."""
-
-
-class ControlError(ValueError):
-    """What was asked of a job cannot be done in its present state."""
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -104,7 +90,7 @@ def claim(database: Database, owner: str, *, errands: bool | None = None) -> Cla
                 continue
             job = session.get_one(JobRow, seen.id)
             if job.attempts >= MAX_ATTEMPTS:
-                _finish(session, job, "failed", _worn_out(job))
+                finish(session, job, "failed", _worn_out(job))
                 continue
             job.attempts += 1
             if job.started_at is None:
@@ -166,6 +152,18 @@ def record_epoch(
         return job.requested
 
 
+def tell(database: Database, held: Claim, detail: dict[str, Any]) -> None:
+    """Say how far a job has come that has no epochs.
+
+    Raises
+    ------
+    LeaseLostError
+        If the job is not this worker's any more.
+    """
+    with database.write() as session:
+        _own(session, held).detail = detail
+
+
 def settle(
     database: Database,
     held: Claim,
@@ -186,8 +184,9 @@ def settle(
     error
         For ``"failed"``: what went wrong and what to do about it.
     outcome
-        For ``"done"``: what to set in the row of what was trained: ``dimensions``, ``epochs`` and
-        ``final_loss`` of a session, ``accuracy``, ``auc`` and ``f1`` of a predictor.
+        For ``"done"``: what to set in the row of what was trained: ``dimensions``, ``epochs``,
+        ``final_loss`` and ``published_at`` of a session, ``accuracy``, ``auc`` and ``f1`` of a
+        predictor.
 
     Raises
     ------
@@ -199,14 +198,14 @@ def settle(
         if status != "paused":
             if status == "done":
                 job.progress, job.total_epochs = 1.0, job.current_epoch
-                trained = _trained_by(session, job)
+                trained = trained_by(session, job)
                 for key, value in (outcome or {}).items():
                     setattr(trained, key, value)
-            _finish(session, job, status, error)
+            finish(session, job, status, error)
         elif job.requested == "cancel":
-            _finish(session, job, "cancelled")
+            finish(session, job, "cancelled")
         else:
-            _rest(session, job, "paused" if job.requested == "pause" else "queued")
+            rest(session, job, "paused" if job.requested == "pause" else "queued")
 
 
 def release_dead(database: Database, *, blame: bool = True) -> int:
@@ -240,72 +239,6 @@ def release_dead(database: Database, *, blame: bool = True) -> int:
             .where(JobRow.status == "running", JobRow.lease_owner.in_(dead))
             .values(**values),
         )
-
-
-def control(
-    database: Database, session_id: str, action: Action, job_id: str | None = None
-) -> JobRow:
-    """Pause, resume, stop or cancel a job of a session.
-
-    A running job acts at the end of its epoch; ``requested`` says until then what was asked.
-    *Stop* finishes early with a complete model; *cancel* keeps nothing but the checkpoints.
-
-    Parameters
-    ----------
-    database
-        The database.
-    session_id, job_id
-        The session, and its job; without `job_id` the newest job that is still open.
-    action
-        What to do. Asking for what is already so changes nothing.
-
-    Returns
-    -------
-    JobRow
-        The job afterwards (detached): see its ``status`` and ``requested``.
-
-    Raises
-    ------
-    LookupError
-        If the session has no such job.
-    ControlError
-        If no job of the session is open, or this one is finished.
-    """
-    with database.write() as session:
-        job = _find_open(session, session_id, job_id)
-        before = (job.status, job.requested)
-        if job.status == "running":
-            job.requested = None if action == "resume" else action
-        elif action == "pause":
-            job.status = "paused"
-        elif action == "resume":
-            job.status, job.requested = "queued", None
-        elif action == "cancel" or job.current_epoch is None:
-            _finish(session, job, "cancelled")
-            return job
-        else:  # stop at rest: a worker has to complete the model from the checkpoint
-            job.status, job.requested = "queued", "stop"
-        if (job.status, job.requested) != before:
-            set_status(session, job, job.status)
-        return job
-
-
-def set_status(session: Session, job: JobRow, status: str) -> None:
-    """Set a job's status, let the session follow, and say so in the event log."""
-    job.status = status
-    if job.job_type in SPACE_JOBS:  # later jobs (predictors) leave a done model done
-        row = session.get_one(SessionRow, job.session_id)
-        if status == "running":
-            row.status, row.started_at = "running", row.started_at or job.started_at
-        elif status not in OPEN_STATUSES:
-            row.status, row.error, row.finished_at = status, job.error, job.finished_at
-    payload = {
-        "job_id": job.id,
-        "status": status,
-        "requested": job.requested,
-        "error": job.error,
-    }
-    add_event(session, job.session_id, "status", payload, job.id)
 
 
 def has_work(database: Database) -> bool:
@@ -368,56 +301,6 @@ def _own(session: Session, held: Claim) -> JobRow:
     if not _renew(session, held):
         raise LeaseLostError(f"job {held.job_id} is no longer held by {held.owner}")
     return session.get_one(JobRow, held.job_id)
-
-
-def _find_open(session: Session, session_id: str, job_id: str | None) -> JobRow:
-    query = select(JobRow).where(JobRow.session_id == session_id).with_for_update()
-    if job_id is not None:
-        job = session.scalars(query.where(JobRow.id == job_id)).first()
-        if job is None:
-            raise LookupError(f"session {session_id!r} has no job {job_id!r}")
-        if job.status not in OPEN_STATUSES:
-            raise ControlError(f"job {job_id!r} is already {job.status}")
-        return job
-    open_jobs = query.where(JobRow.status.in_(OPEN_STATUSES))
-    job = session.scalars(open_jobs.order_by(JobRow.created_at.desc()).limit(1)).first()
-    if job is None:
-        raise ControlError(
-            f"nothing is being trained in session {session_id!r}",
-            "Only a queued, running or paused training can be paused, resumed or stopped.",
-        )
-    return job
-
-
-def _trained_by(session: Session, job: JobRow) -> SessionRow | PredictorRow:
-    if job.predictor_id is None:
-        return session.get_one(SessionRow, job.session_id)
-    predictor = session.get_one(PredictorRow, job.predictor_id)
-    predictor.trained_at = now()
-    return predictor
-
-
-def _was_trained_before(session: Session, job: JobRow) -> bool:
-    predictor = session.get(PredictorRow, job.predictor_id) if job.predictor_id else None
-    return predictor is not None and predictor.trained_at is not None
-
-
-def _rest(session: Session, job: JobRow, status: Status) -> None:
-    if status == "paused":
-        job.requested = None
-    job.lease_owner = job.lease_expires_at = None
-    job.attempts = 0
-    set_status(session, job, status)
-
-
-def _finish(session: Session, job: JobRow, status: Status, error: str | None = None) -> None:
-    if status == "cancelled" and _was_trained_before(session, job):
-        status = "done"  # what was asked for is over, and the predictor is as it was
-    job.error, job.finished_at, job.requested = error, now(), None
-    job.lease_owner = job.lease_expires_at = None
-    set_status(session, job, status)
-    add_event(session, job.session_id, "done", {"job_id": job.id, "status": status}, job.id)
-    tell_finished(session, job)
 
 
 def _forget_events(session: Session, job: JobRow, epoch: int) -> None:

@@ -12,13 +12,16 @@ from typing import Any
 from featrix_server import engine
 from featrix_server.db import (
     CHECKPOINT_JOB,
+    PUBLISH_JOB,
     TRAIN_JOB,
     Database,
     JobRow,
     PredictorRow,
     SessionRow,
+    now,
 )
 from featrix_server.jobs import queue
+from featrix_server.publishing import copy_out
 from featrix_server.settings import Settings
 from featrix_server.store import DATA_FILE, LABELS_FILE, SCHEMA_FILE, Store, predictor_folder
 
@@ -64,7 +67,8 @@ def train(settings: Settings, database: Database, held: queue.Claim) -> str:
         job = session.get_one(JobRow, held.job_id)
         row = session.get_one(SessionRow, held.session_id)
         predictor = session.get(PredictorRow, job.predictor_id) if job.predictor_id else None
-    work = _Work(database, held, Store(settings).folder(row.id), job, row, predictor)
+    folder = Store(settings).folder(row.id)
+    work = _Work(database, held, folder, settings.published_dir / row.id, job, row, predictor)
     status, outcome = _RUNNERS[held.job_type](work)
     if status == "paused":
         queue.settle(database, held, "paused")
@@ -80,6 +84,7 @@ class _Work:
     database: Database
     held: queue.Claim
     folder: Path
+    published: Path
     job: JobRow
     row: SessionRow
     predictor: PredictorRow | None
@@ -132,7 +137,16 @@ def _finish_checkpoint(work: _Work) -> tuple[str, dict[str, Any]]:
     lineage = {"parent_id": work.row.parent_id, "parent_name": parent.name if parent else None}
     options = engine.TrainOptions(**work.job.spec)
     facts = work.card_facts(None) | lineage
-    return "done", engine.finish_snapshot(work.table, work.folder, options, info=facts)
+    outcome = engine.finish_snapshot(work.table, work.folder, options, info=facts)
+    return "done", outcome | (_publish(work)[1] if work.row.published_name else {})
+
+
+def _publish(work: _Work) -> tuple[str, dict[str, Any]]:
+    def tell(detail: dict[str, Any]) -> None:
+        queue.tell(work.database, work.held, detail)
+
+    tell(copy_out(work.folder, work.published, tell))
+    return "done", {"published_at": now()}
 
 
 def _train_predictor(work: _Work) -> tuple[str, dict[str, Any]]:
@@ -161,5 +175,6 @@ def _train_predictor(work: _Work) -> tuple[str, dict[str, Any]]:
 _RUNNERS: dict[str, Callable[[_Work], tuple[str, dict[str, Any]]]] = {
     TRAIN_JOB: _train_space,
     CHECKPOINT_JOB: _finish_checkpoint,
+    PUBLISH_JOB: _publish,
     "train_single_predictor": _train_predictor,
 }

@@ -18,7 +18,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from featrix_server import engine
-from featrix_server.db import Database, is_disk_full, open_database
+from featrix_server.db import ERRANDS, Database, is_disk_full, open_database
 from featrix_server.jobs import queue
 from featrix_server.jobs.pool import ERRANDS_ARGUMENT
 from featrix_server.jobs.training import UnknownJobError, train
@@ -82,7 +82,7 @@ def _run(settings: Settings, database: Database, held: queue.Claim) -> None:
     except Exception as error:
         logger.exception("job %s failed", held.job_id)
         with suppress(queue.LeaseLostError):
-            queue.settle(database, held, "failed", error=explain(error))
+            queue.settle(database, held, "failed", error=explain(error, held.job_type))
     finally:
         finished.set()
         beating.join()
@@ -97,8 +97,9 @@ def _beat(database: Database, held: queue.Claim, finished: threading.Event) -> N
             logger.exception("heartbeat of job %s", held.job_id)
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, job_type: str) -> str:
     """Return what a person should read about a failure: what was wrong and what to do."""
+    again = "publish" if job_type in ERRANDS else "create"
     text = str(error).strip() or type(error).__name__
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
         return (
@@ -106,14 +107,15 @@ def explain(error: Exception) -> str:
             "other programs, or use a machine with more memory."
         )
     if is_disk_full(error):
-        return f"The disk is full ({text}). Free some space, then create the model again."
+        return f"The disk is full ({text}). Free some space, then {again} the model again."
     if isinstance(error, engine.TableError | engine.PredictorError | UnknownJobError):
         return text  # says what to do by itself
     if isinstance(error, engine.CheckpointError):
-        return f"The training cannot go on: {text}. Create the model again."
+        what = "model cannot be published" if job_type in ERRANDS else "training cannot go on"
+        return f"The {what}: {text}. Create the model again."
     return (
-        f"The training failed with an unexpected error: {type(error).__name__}: {text}. "
-        "`featrix-server logs` shows the details."
+        f"The {'publishing' if job_type in ERRANDS else 'training'} failed with an unexpected "
+        f"error: {type(error).__name__}: {text}. `featrix-server logs` shows the details."
     )
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi import Path as PathParameter
 from sqlalchemy import ColumnElement, and_, select
 
 from featrix_server.db import SPACE_JOBS, Database, JobRow, PredictorRow, SessionRow
+from featrix_server.deprecation import mark_answer
 from featrix_server.endpoints import Endpoints
-from featrix_server.errors import ApiError
+from featrix_server.errors import ApiError, invalid_input
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
 from featrix_server.prediction_log import PredictionLog
@@ -99,7 +100,7 @@ class OpenSession:
 def find_session(
     session_id: Annotated[str, PathParameter(description="Id of a model.")], context: ContextDep
 ) -> OpenSession:
-    """Return the session that a path names.
+    """Return the session that a path names: by its id, or by the name it is published under.
 
     Raises
     ------
@@ -108,8 +109,14 @@ def find_session(
     """
     with context.database.read() as database:
         row = database.get(SessionRow, session_id)
+        if row is None:
+            published = SessionRow.published_name == session_id
+            row = database.scalar(
+                select(SessionRow).where(published, SessionRow.published_at.is_not(None))
+            )
         if row is None or row.deleted_at is not None:
             raise unknown_session(session_id)
+        session_id = row.id
         query = select(JobRow).where(JobRow.session_id == session_id)
         jobs = tuple(database.scalars(query.order_by(JobRow.created_at, JobRow.id)))
         made = select(PredictorRow).where(PredictorRow.session_id == session_id)
@@ -121,6 +128,7 @@ def find_session(
             .where(labelled_for(session_id), SessionRow.deleted_at.is_(None))
             .order_by(PredictorRow.created_at)
         ).all()
+    mark_answer(row)
     return OpenSession(
         row,
         jobs,
@@ -164,6 +172,38 @@ def find_predictor(predictor_id: str, context: Context) -> PredictorRow:
     return row
 
 
+async def find_cluster(
+    context: ContextDep,
+    x_featrix_node: Annotated[
+        str | None, Header(description="Name of the store to make the model in.")
+    ] = None,
+) -> str:
+    """Return the name of the store that a request wants its new model in.
+
+    Raises
+    ------
+    ApiError
+        422 if there is no such store.
+    """
+    return known_cluster(context, x_featrix_node)
+
+
+ClusterDep = Annotated[str, Depends(find_cluster)]
+
+
+def known_cluster(context: Context, name: str | None) -> str:
+    """Return the name of a store, the default one for None; refuse an unknown one with 422."""
+    if not name:
+        return context.store.default
+    if name not in context.store.roots:
+        raise invalid_input(
+            f"The server has no compute cluster {name!r}.",
+            hint=f"It has: {', '.join(context.store.roots)}.",
+            field="compute_cluster",
+        )
+    return name
+
+
 def unknown_session(session_id: str) -> ApiError:
     """Return the 404 for a session that is not there."""
     return ApiError(
@@ -191,6 +231,7 @@ _REASONS = {
     403: "The Host header names another server.",
     404: "There is no such model, or no such part of it.",
     409: "Not possible in the model's present state, or not there yet.",
+    410: "The model was deprecated, and its date has passed.",
     413: "The request is too large.",
     422: "The input is not valid.",
     429: "Too many requests; `Retry-After` says when the next is welcome, in seconds.",

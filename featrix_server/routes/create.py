@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
@@ -15,14 +14,12 @@ from featrix_server.creation import (
     session_with_key,
 )
 from featrix_server.fetch import fetch
-from featrix_server.routes.context import Context, ContextDep, failures
+from featrix_server.pending import Pending
+from featrix_server.routes.context import ClusterDep, Context, ContextDep, failures
 from featrix_server.schemas import CreateFromUrl, CreateOptions, SessionCreated
 from featrix_server.upload import FormReader
 
 router = APIRouter(tags=["models"])
-
-_RESEND_S = 600.0
-"""How long a client that gave up may come back for the session it asked for."""
 
 _FAILURES = failures(401, 403, 413, 422, 507)
 _FORM = {
@@ -54,6 +51,7 @@ _FORM = {
 async def upload_with_new_session(
     request: Request,
     context: ContextDep,
+    cluster: ClusterDep,
     x_featrix_idempotency_key: Annotated[str | None, Header()] = None,
 ) -> SessionCreated:
     """Upload a table and start training a model on it.
@@ -65,63 +63,41 @@ async def upload_with_new_session(
     earlier = await run_in_threadpool(session_with_key, context, x_featrix_idempotency_key)
     if earlier is not None:
         return earlier
-    with context.store.draft() as draft:
+    with context.store.draft(cluster) as draft:
         form = FormReader(request.headers.get("content-type", ""), draft.folder / UPLOAD_FILE)
         filename = await form.read(request.stream())
         options = options_from_form(form.fields)
         return await run_in_threadpool(
-            create_session, context, draft, options, filename, x_featrix_idempotency_key
+            create_session,
+            *(context, draft, options, filename),
+            cluster=cluster,
+            idempotency_key=x_featrix_idempotency_key,
         )
 
 
 @router.post("/compute/create-embedding-space", response_model=SessionCreated, responses=_FAILURES)
 async def create_embedding_space(
-    body: CreateFromUrl, request: Request, context: ContextDep
+    body: CreateFromUrl, request: Request, context: ContextDep, cluster: ClusterDep
 ) -> SessionCreated:
     """Fetch a table from an `https://` or `s3://` URL and start training a model on it.
 
     A client that gives up waiting sends the same request again; it then gets the session of
     the first one.
     """
-    pending: PendingCreations = request.app.state.pending_creations
-    return await pending.run(body, request, context)
+    pending: Pending = request.app.state.pending
+    return await pending.run(
+        f"create {cluster} {body.model_dump_json()}",
+        lambda: _create_from_url(context, cluster, body),
+        request,
+    )
 
 
-class PendingCreations:
-    """Creations whose answer has not reached the client, by what was asked.
-
-    Fetching can take longer than a client waits for an answer, and this request carries no
-    idempotency key; so a request equal to one that is under way, or whose client had gone when
-    it was finished, gets that one's session. A request after a delivered answer is a new one.
-    """
-
-    def __init__(self) -> None:
-        self._tasks: dict[str, asyncio.Task[SessionCreated]] = {}
-
-    async def run(self, body: CreateFromUrl, request: Request, context: Context) -> SessionCreated:
-        """Make the session that `body` asks for, or wait for the one being made."""
-        key = body.model_dump_json()
-        if key not in self._tasks:
-            work = run_in_threadpool(_create_from_url, context, body)
-            self._tasks[key] = asyncio.create_task(work)
-        try:
-            created = await asyncio.shield(self._tasks[key])
-        except BaseException:
-            self._tasks.pop(key, None)
-            raise
-        if await request.is_disconnected():
-            asyncio.get_running_loop().call_later(_RESEND_S, self._tasks.pop, key, None)
-        else:
-            self._tasks.pop(key, None)
-        return created
-
-
-def _create_from_url(context: Context, body: CreateFromUrl) -> SessionCreated:
-    with context.store.draft() as draft:
+def _create_from_url(context: Context, cluster: str, body: CreateFromUrl) -> SessionCreated:
+    with context.store.draft(cluster) as draft:
         filename = fetch(
             body.s3_file_data_set_training,
             draft.folder / UPLOAD_FILE,
             context.settings.max_upload_bytes,
             allow_private=context.settings.private_urls_allowed,
         )
-        return create_session(context, draft, body, filename)
+        return create_session(context, draft, body, filename, cluster=cluster)

@@ -19,5 +19,6 @@ def health(context: ContextDep) -> Health:
     return Health(
         version=__version__,
         compute_cluster=context.settings.compute_cluster,
+        compute_clusters=list(context.store.roots),
         pid=os.getpid(),
     )

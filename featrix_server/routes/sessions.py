@@ -9,8 +9,10 @@ from fastapi import APIRouter, Query
 from sqlalchemy import func, or_, select
 
 from featrix_server.db import OPEN_STATUSES, JobRow, SessionRow, now
+from featrix_server.deprecation import expiration
 from featrix_server.errors import ApiError
-from featrix_server.jobs import queue
+from featrix_server.jobs.control import Action, ControlError
+from featrix_server.jobs.control import control as control_job
 from featrix_server.routes.context import (
     Context,
     ContextDep,
@@ -46,15 +48,18 @@ _COMMON = failures(401, 403, 404, 422)
 )
 def list_sessions(
     context: ContextDep,
-    name_prefix: Annotated[str, Query(description="Start of the name or the id.")] = "",
+    name_prefix: Annotated[
+        str, Query(description="Start of the name, the published name, or the id.")
+    ] = "",
 ) -> SessionList:
-    """List the models whose name or id starts with `name_prefix`, newest first."""
+    """List the models whose name, published name or id starts with `name_prefix`, newest first."""
     start = name_prefix.lower()
     query = select(SessionRow).where(SessionRow.deleted_at.is_(None))
     if start:
         query = query.where(
             or_(
                 func.lower(SessionRow.name).startswith(start, autoescape=True),
+                func.lower(SessionRow.published_name).startswith(start, autoescape=True),
                 SessionRow.id.startswith(start, autoescape=True),
             )
         )
@@ -132,16 +137,23 @@ def set_deletion_protection(
 def mark_for_deletion(session: SessionDep, context: ContextDep) -> Deleted:
     """Delete a model: its jobs are cancelled, it is hidden at once, its data is removed later."""
     with context.database.write() as database:
-        row = database.get_one(SessionRow, session.row.id)
+        row = database.get_one(SessionRow, session.row.id, with_for_update=True)
+        if row.published_name is not None:
+            raise ApiError(
+                409,
+                "published",
+                f"The model {row.id!r} is published as {row.published_name!r}.",
+                hint="First fm.unpublish(), then fm.set_deletion_protection(False).",
+            )
         if row.deletion_protection:
             raise ApiError(
                 409,
                 "protected",
                 f"The model {row.id!r} is protected from deletion.",
-                hint="Lift the protection first: fm.set_deletion_protection(False), or "
-                "fm.unpublish() for a published model.",
+                hint="Lift the protection first: fm.set_deletion_protection(False).",
             )
         row.deleted_at = now()
+        row.idempotency_key = None  # sent again, it asks for a new model
     for job in session.jobs:
         if job.status in OPEN_STATUSES:
             _control(context, session, "cancel", job.id)
@@ -177,11 +189,11 @@ def control(body: ControlRequest, session: SessionDep, context: ContextDep) -> C
 
 
 def _control(
-    context: Context, session: OpenSession, action: queue.Action, job_id: str | None = None
+    context: Context, session: OpenSession, action: Action, job_id: str | None = None
 ) -> JobRow | None:
     """Ask for an action; None when there is nothing open that it could be done to."""
     try:
-        return queue.control(context.database, session.row.id, action, job_id)
+        return control_job(context.database, session.row.id, action, job_id)
     except LookupError:
         raise ApiError(
             404,
@@ -190,7 +202,7 @@ def _control(
             hint="Leave job_id out to mean the training under way.",
             field="job_id",
         ) from None
-    except queue.ControlError:
+    except ControlError:
         return None
 
 
@@ -205,6 +217,9 @@ def _shared_fields(session: OpenSession) -> dict[str, Any]:
         "session_id": row.id,
         "parent_id": row.parent_id,
         "parent_epoch": row.parent_epoch,
+        "published_name": row.published_name if row.published_at else None,
+        "published_at": stamp(row.published_at),
+        "model_expiration": expiration(row),
         "name": row.name,
         "status": session.status,
         "es_status": session.training.status if session.training else row.status,

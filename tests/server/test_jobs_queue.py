@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from featrix_server.db import Database, EventRow, JobRow, MetricRow, SessionRow, now, open_database
 from featrix_server.jobs import queue
+from featrix_server.jobs.control import ControlError, control
 from featrix_server.settings import Settings
 
 
@@ -201,7 +202,7 @@ def test_workers_stopped_on_purpose_do_not_count(database: Database) -> None:
 def test_pause_is_asked_of_a_running_job_and_kept_when_it_rests(database: Database) -> None:
     add_job(database)
     held = take(database)
-    job = queue.control(database, "m", "pause")
+    job = control(database, "m", "pause")
     assert (job.status, job.requested) == ("running", "pause")
     assert store(database, held, 1) == "pause"
     queue.settle(database, held, "paused")
@@ -210,16 +211,16 @@ def test_pause_is_asked_of_a_running_job_and_kept_when_it_rests(database: Databa
     assert session_of(database).status == "running"
     assert queue.claim(database, queue.owner_name()) is None
 
-    assert queue.control(database, "m", "resume").status == "queued"
+    assert control(database, "m", "resume").status == "queued"
     take(database)
 
 
 def test_a_pause_taken_back_in_time_only_costs_the_place(database: Database) -> None:
     add_job(database)
     held = take(database)
-    queue.control(database, "m", "pause")
+    control(database, "m", "pause")
     assert store(database, held, 1) == "pause"
-    queue.control(database, "m", "resume")
+    control(database, "m", "resume")
     queue.settle(database, held, "paused")
     assert job_of(database).status == "queued"
 
@@ -227,13 +228,13 @@ def test_a_pause_taken_back_in_time_only_costs_the_place(database: Database) -> 
 def test_cancel_ends_a_running_job_and_a_resting_one(database: Database) -> None:
     add_job(database)
     held = take(database)
-    queue.control(database, "m", "cancel")
+    control(database, "m", "cancel")
     assert store(database, held, 1) == "cancel"
     queue.settle(database, held, "paused")
     assert (job_of(database).status, session_of(database).status) == ("cancelled", "cancelled")
 
     add_job(database, "waiting")
-    assert queue.control(database, "waiting", "cancel").status == "cancelled"
+    assert control(database, "waiting", "cancel").status == "cancelled"
     assert session_of(database, "waiting").status == "cancelled"
     assert events_of(database, "waiting")[-1][0] == "done"
 
@@ -242,37 +243,37 @@ def test_stop_at_rest_goes_back_to_a_worker_to_finish_the_model(database: Databa
     add_job(database)
     held = take(database)
     store(database, held, 1)
-    queue.control(database, "m", "pause")
+    control(database, "m", "pause")
     queue.settle(database, held, "paused")
-    job = queue.control(database, "m", "stop")
+    job = control(database, "m", "stop")
     assert (job.status, job.requested) == ("queued", "stop")
     assert store(database, take(database), 2) == "stop"
 
 
 def test_stop_before_the_first_epoch_leaves_nothing_to_finish(database: Database) -> None:
     add_job(database)
-    assert queue.control(database, "m", "pause").status == "paused"
-    assert queue.control(database, "m", "stop").status == "cancelled"
+    assert control(database, "m", "pause").status == "paused"
+    assert control(database, "m", "stop").status == "cancelled"
 
 
 def test_asking_for_what_is_so_writes_no_event(database: Database) -> None:
     add_job(database)
     take(database)
-    queue.control(database, "m", "pause")
+    control(database, "m", "pause")
     before = events_of(database)
-    queue.control(database, "m", "pause")
+    control(database, "m", "pause")
     assert events_of(database) == before
 
 
 def test_asking_too_late_or_for_nothing_says_so(database: Database) -> None:
     add_job(database)
     queue.settle(database, take(database), "done")
-    with pytest.raises(queue.ControlError, match="nothing is being trained"):
-        queue.control(database, "m", "pause")
-    with pytest.raises(queue.ControlError, match="already done"):
-        queue.control(database, "m", "pause", "m-job")
+    with pytest.raises(ControlError, match="nothing is being trained"):
+        control(database, "m", "pause")
+    with pytest.raises(ControlError, match="already done"):
+        control(database, "m", "pause", "m-job")
     with pytest.raises(LookupError, match="no job 'other'"):
-        queue.control(database, "m", "pause", "other")
+        control(database, "m", "pause", "other")
 
 
 def test_only_waiting_and_running_jobs_keep_a_server_busy(database: Database) -> None:
@@ -281,6 +282,6 @@ def test_only_waiting_and_running_jobs_keep_a_server_busy(database: Database) ->
     assert queue.has_work(database)
     held = take(database)
     assert queue.has_work(database)
-    queue.control(database, "m", "pause")
+    control(database, "m", "pause")
     queue.settle(database, held, "paused")
     assert not queue.has_work(database)

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 
 from featrix_server.app import create_app
 from featrix_server.db import SessionRow
+from featrix_server.jobs import queue
 from featrix_server.jobs.worker import run_next
 from featrix_server.routes.context import Context
 from featrix_server.settings import Settings
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 KEY = "fx_test_key"
 UPLOAD = "/compute/upload_with_new_session/"
+_OF_THE_APP = ("webhook_times",)
+"""Arguments of `create_app` beside the settings."""
 
 
 def make_table(n_rows: int = 200, seed: int = 0) -> bytes:
@@ -122,7 +125,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     with ExitStack() as stack:
 
         def make(**given: Any) -> Server:
-            more = {name: given.pop(name) for name in ("webhook_times",) if name in given}
+            more = {name: given.pop(name) for name in _OF_THE_APP if name in given}
             settings = {"data_dir": tmp_path / "data", "api_key": KEY} | given
             return stack.enter_context(running(Settings(**settings), **more))
 
@@ -167,11 +170,31 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 
 
 @contextmanager
-def running_copy(trained: Trained, folder: Path, **more: Any) -> Iterator[Trained]:
+def running_copy(trained: Trained, folder: Path, **given: Any) -> Iterator[Trained]:
     """Serve a copy of the trained model, for tests that add to it."""
     shutil.copytree(trained.server.settings.data_dir, folder)
-    with running(Settings(data_dir=folder, api_key=KEY), **more) as server:
+    more = {name: given.pop(name) for name in _OF_THE_APP if name in given}
+    with running(Settings(data_dir=folder, api_key=KEY, **given), **more) as server:
         yield Trained(server, trained.path, trained.session_id)
+
+
+@contextmanager
+def errands(server: Server) -> Iterator[None]:
+    """Run short jobs in a thread until the block ends."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(0.02):
+            if queue.has_errand(server.context.database):
+                run_next(server.settings, server.context.database)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from featrix_server.jobs import queue
-from featrix_server.jobs.worker import run_next
-
-from .conftest import Server, Trained, running_copy
+from .conftest import Server, Trained, errands, running_copy
 from .test_gate import assert_envelope
 
 ROUTE = "/publish_partial_foundation"
@@ -27,28 +23,6 @@ def done(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("checkpoints") / "data"
     with running_copy(trained, folder) as copy, errands(copy.server):
         yield copy
-
-
-class errands:
-    """Run short jobs in a thread until the block ends."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        database = self._server.context.database
-        while not self._stop.wait(0.02):
-            if queue.has_errand(database):
-                run_next(self._server.settings, database)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
 
 def publish(model: Trained, **body: Any) -> httpx.Response:

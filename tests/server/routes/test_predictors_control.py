@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from featrix_server.jobs import queue
+from featrix_server.jobs.control import ControlError
+from featrix_server.jobs.control import control as control_job
 
 from .conftest import Trained
 from .predicting import ask_with_labels, create, labels_of
@@ -126,5 +127,5 @@ def test_a_cancelled_predictor_says_so(model: Trained) -> None:
     query = {"query_record": {"age": 3}, "predictor_id": created["predictor_id"]}
     answer = model.server.http.post(f"{model.path}/predict", json=query)
     assert "cancelled" in assert_envelope(answer, 409, "not_ready")["error"]
-    with pytest.raises(queue.ControlError):
-        queue.control(model.server.context.database, model.session_id, "pause", created["job_id"])
+    with pytest.raises(ControlError):
+        control_job(model.server.context.database, model.session_id, "pause", created["job_id"])
