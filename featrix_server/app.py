@@ -79,8 +79,8 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
 
     Raises
     ------
-    DatabaseVersionError
-        If a newer version of the server wrote the database.
+    DatabaseVersionError, DatabaseDamagedError
+        If a newer version of the server wrote the database, or it cannot be read.
     """
     database = open_database(settings)
     store = Store(settings)

@@ -17,6 +17,7 @@ from featrix_server.db import (
     MetricRow,
     SessionRow,
     add_event,
+    fresh_stamp,
     now,
 )
 from featrix_server.errors import ApiError, invalid_input, not_ready
@@ -70,6 +71,7 @@ def publish_checkpoint(
             database.get_one(SessionRow, parent.row.id, with_for_update=True)
             earlier = _find_same(database, parent.row.id, body, epoch)
             if earlier is None:
+                row.created_at = fresh_stamp(database, SessionRow.created_at)
                 database.add(row)
                 database.flush()
                 if body.publish:

@@ -12,6 +12,7 @@ from featrix_server.db import (
     PredictorRow,
     SessionRow,
     add_event,
+    fresh_stamp,
     now,
 )
 from featrix_server.errors import invalid_input
@@ -116,6 +117,7 @@ def _copy_rows(
 ) -> None:
     predictors = {one.job_id: one for one in trained}
     with context.database.write() as database:
+        row.created_at = fresh_stamp(database, SessionRow.created_at)
         database.add(row)
         database.flush()
         for job in source.jobs + source.labelled_jobs:

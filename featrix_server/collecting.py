@@ -47,6 +47,7 @@ def collect(context: Context, older_than: timedelta) -> Collected:
                 continue
             database.execute(delete(SessionRow).where(SessionRow.id == session_id))
         context.models.drop(context.store.folder(session_id))
+        context.vectors.forget(session_id)
         context.store.remove(session_id)
         removed.append(session_id)
         logger.info("removed the deleted model %s", session_id)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from featrix_server.db import TRAIN_JOB, JobRow, SessionRow, add_event
+from featrix_server.db import TRAIN_JOB, JobRow, SessionRow, add_event, fresh_stamp
 from featrix_server.errors import from_validation_details, invalid_input
 from featrix_server.routes.context import Context
 from featrix_server.schemas import CreateOptions, SessionCreated
@@ -153,6 +153,8 @@ def create_session(
     draft.publish(row.id)
     try:
         with context.database.write() as database:
+            row.created_at = fresh_stamp(database, SessionRow.created_at)
+            job.created_at = fresh_stamp(database, JobRow.created_at)
             database.add(row)
             database.flush()
             database.add(job)

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from featrix_server.db import is_disk_full
+from featrix_server.engine.errors import CheckpointError
 from featrix_server.responses import SafeJSONResponse
 
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found"}
@@ -72,6 +73,16 @@ def not_ready(error: str, *, hint: str) -> ApiError:
     return ApiError(409, "not_ready", error, hint=hint)
 
 
+def damaged(error: CheckpointError) -> ApiError:
+    """Return the error for a model whose files cannot be read."""
+    return ApiError(
+        409,
+        "damaged",
+        f"The model's files are damaged: {error}.",
+        hint="Put them back from a backup, or create the model again.",
+    )
+
+
 def crash(error: Exception) -> ApiError:
     """Return the error for a fault of our own; what it was goes into the log, not over the wire."""
     return ApiError(
@@ -108,6 +119,7 @@ def install_error_handlers(app: FastAPI, compute_cluster: str) -> None:
 
     app.add_exception_handler(HTTPException, handler(_from_http))
     app.add_exception_handler(RequestValidationError, handler(_from_validation))
+    app.add_exception_handler(CheckpointError, handler(damaged))
     for kind in (OSError, OperationalError):
         app.add_exception_handler(kind, handler(_from_full_disk))
 

@@ -23,6 +23,7 @@ from featrix_server.db import (
     SessionRow,
     add_event,
     copy_webhooks,
+    fresh_stamp,
     now,
 )
 from featrix_server.errors import from_validation_details, invalid_input
@@ -202,7 +203,8 @@ def _train_further(database: Session, job: JobRow, epochs: int) -> None:
                 database.delete(row)
         job.current_epoch = network[-1]
     job.spec = {"more": epochs}
-    job.created_at, job.started_at, job.finished_at, job.error = now(), None, None, None
+    job.created_at = fresh_stamp(database, JobRow.created_at)
+    job.started_at, job.finished_at, job.error = None, None, None
     job.attempts, job.progress, job.total_epochs = 0, 0.0, (job.current_epoch or 0) + epochs
     set_status(database, job, "queued")
 
@@ -285,12 +287,14 @@ def _queue(database: Session, predictor: PredictorRow) -> tuple[PredictorRow, Jo
         id=predictor.job_id,
         session_id=predictor.session_id,
         job_type="train_single_predictor",
+        created_at=fresh_stamp(database, JobRow.created_at),
         total_epochs=predictor.options["epochs"] or None,
         predictor_id=predictor.id,
         name=predictor.name,
     )
     database.add(job)
     database.flush()
+    predictor.created_at = fresh_stamp(database, PredictorRow.created_at)
     database.add(predictor)
     queued = {"job_id": job.id, "status": "queued", "requested": None, "error": None}
     add_event(database, job.session_id, "status", queued, job.id)

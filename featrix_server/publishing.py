@@ -21,6 +21,8 @@ from featrix_server.lifecycle_schemas import Published, PublishJob, Unpublished
 from featrix_server.routes.context import Context, OpenSession
 
 _TELL_EVERY_S = 0.5
+_PARTS = ("checkpoints", "predictors")
+"""What belongs to a model beside the files of its folder; indexes of vector databases do not."""
 
 
 def publish(context: Context, session: OpenSession, name: str) -> Published:
@@ -203,8 +205,9 @@ def copy_out(folder: Path, place: Path, tell: Callable[[dict[str, Any]], None]) 
     dict
         ``bytes_total``, ``bytes_copied``, ``files_copied`` and ``published_path``.
     """
-    files = [path for path in sorted(folder.rglob("*")) if _is_shown(path.relative_to(folder))]
-    files = [path for path in files if path.is_file()]
+    inside = (path for part in _PARTS for path in (folder / part).rglob("*"))
+    files = [path for path in sorted((*folder.iterdir(), *inside)) if path.is_file()]
+    files = [path for path in files if _is_shown(path.relative_to(folder))]
     far: dict[str, Any] = {
         "bytes_total": sum(path.stat().st_size for path in files),
         "bytes_copied": 0,

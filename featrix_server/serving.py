@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from featrix_server import __version__, delivery, process
 from featrix_server.app import create_app
-from featrix_server.db import Database, DatabaseVersionError
+from featrix_server.db import Database, DatabaseDamagedError, DatabaseVersionError
 from featrix_server.jobs import queue
 from featrix_server.jobs.pool import WorkerPool
 from featrix_server.routes.context import Context
@@ -45,7 +45,8 @@ def serve(settings: Settings) -> None:
     Raises
     ------
     process.ServerError
-        If another server serves this folder, the port is taken, or the database is newer.
+        If another server serves this folder, the port is taken, or the database is newer or
+        damaged.
     """
     data_dir = settings.data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -61,7 +62,7 @@ def serve(settings: Settings) -> None:
         )
         try:
             app = create_app(settings)
-        except DatabaseVersionError as error:
+        except (DatabaseVersionError, DatabaseDamagedError) as error:
             raise process.ServerError(str(error)) from error
         _run(settings, app, listener)
 

@@ -1,9 +1,10 @@
 """The metadata database: one module a family of tables, and the open database itself."""
 
-from featrix_server.db.base import Base, now
+from featrix_server.db.base import Base, fresh_stamp, now
 from featrix_server.db.database import (
     LOCK_WAIT_S,
     Database,
+    DatabaseDamagedError,
     DatabaseVersionError,
     is_disk_full,
     open_database,
@@ -45,6 +46,7 @@ __all__ = [
     "TRAIN_JOB",
     "Base",
     "Database",
+    "DatabaseDamagedError",
     "DatabaseVersionError",
     "DeliveryRow",
     "DeliveryStatus",
@@ -67,6 +69,7 @@ __all__ = [
     "add_event",
     "copy_webhooks",
     "find_webhook",
+    "fresh_stamp",
     "is_disk_full",
     "now",
     "open_database",

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator, func, select
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 
 def now() -> datetime:
     """Return the present time in UTC, to the microsecond."""
     return datetime.now(UTC)
+
+
+def fresh_stamp(session: Session, column: InstrumentedAttribute[datetime]) -> datetime:
+    """Return the present time, or later: after all times in a column.
+
+    The clock may have been set back, and the newest row is found by its time.
+    """
+    newest = session.scalar(select(func.max(column)))
+    moment = now()
+    return moment if newest is None or newest < moment else newest + timedelta(microseconds=1)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

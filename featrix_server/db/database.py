@@ -35,6 +35,10 @@ class DatabaseVersionError(RuntimeError):
     """The database was written by a newer version of the server."""
 
 
+class DatabaseDamagedError(RuntimeError):
+    """The database cannot be read, or is empty where it cannot be."""
+
+
 class Database:
     """An open database. Safe to share between threads; one object a process."""
 
@@ -83,6 +87,8 @@ def open_database(settings: Settings) -> Database:
     ------
     DatabaseVersionError
         If a newer version of the server wrote the database.
+    DatabaseDamagedError
+        If it cannot be read, or is empty although there are models.
     """
     url = settings.resolved_database_url
     if url.startswith("sqlite"):
@@ -96,11 +102,31 @@ def open_database(settings: Settings) -> Database:
         engine = create_engine(url, pool_pre_ping=True, json_serializer=safejson.dumps)
     database = Database(engine)
     try:
-        _migrate(database, url)
-    except BaseException:
+        _migrate(database, url, settings)
+    except BaseException as error:
         database.close()
+        if any(sign in str(error) for sign in _DAMAGE):
+            raise DatabaseDamagedError(
+                f"The database {url} is damaged ({error.__cause__ or error}). Put it back from a "
+                f"backup, or move it and {settings.sessions_dir} away to begin anew."
+            ) from error
         raise
     return database
+
+
+_DAMAGE = ("malformed", "not a database")  # in the messages of SQLite
+
+
+def _refuse_to_forget(url: str, settings: Settings) -> None:
+    """Refuse to make a new database beside models: the collector would take them for leftovers."""
+    if not settings.sessions_dir.exists():
+        return
+    models = [one for one in settings.sessions_dir.iterdir() if not one.name.startswith(".")]
+    if models:
+        raise DatabaseDamagedError(
+            f"The database {url} is empty, but {settings.sessions_dir} holds {len(models)} models. "
+            "Put the database back from a backup, or move that folder away to begin anew."
+        )
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
@@ -141,7 +167,7 @@ def _switch_to_wal(engine: Engine) -> None:
             raw.close()
 
 
-def _migrate(database: Database, url: str) -> None:
+def _migrate(database: Database, url: str, settings: Settings) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
@@ -153,6 +179,8 @@ def _migrate(database: Database, url: str) -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
         current = MigrationContext.configure(connection).get_current_revision()
         known = {script.revision for script in scripts.walk_revisions()}
+        if current is None:
+            _refuse_to_forget(url, settings)
         if current is not None and current not in known:
             raise DatabaseVersionError(
                 f"The database {url} has schema {current!r}, made by a newer version; this "

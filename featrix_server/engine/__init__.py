@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoint import CheckpointError
     from .columns import ColumnEncoder, ColumnSpec, Encoded, encoder_for
     from .compile_cache import enable_compile_cache, warm_up
+    from .errors import CheckpointError
     from .frames import FrameStore
     from .model import EmbeddingModel
     from .plan import TrainOptions
@@ -67,9 +67,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "checkpoint": ("CheckpointError",),
     "columns": ("ColumnEncoder", "ColumnSpec", "Encoded", "encoder_for"),
     "compile_cache": ("enable_compile_cache", "warm_up"),
+    "errors": ("CheckpointError",),
     "frames": ("FrameStore",),
     "model": ("EmbeddingModel",),
     "plan": ("TrainOptions",),

@@ -12,16 +12,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from .errors import CheckpointError
 from .files import write_atomically
 
 FORMAT = "featrix-space"
 VERSION = 1
 
 Tree = TypeVar("Tree")
-
-
-class CheckpointError(ValueError):
-    """A checkpoint is missing, damaged, or of another model."""
 
 
 def _named(tree: Any) -> dict[str, Any]:

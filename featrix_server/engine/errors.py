@@ -1,4 +1,4 @@
-"""What every refusal of the engine carries: why, where, and what to do about it."""
+"""What every refusal of the engine carries (why, where, what to do), and damaged models."""
 
 from __future__ import annotations
 
@@ -27,3 +27,7 @@ class CallerError(ValueError):
     def __str__(self) -> str:
         message = str(self.args[0]).rstrip(".")
         return f"{message}. {self.hint}." if self.hint else f"{message}."
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is missing, damaged, or of another model."""

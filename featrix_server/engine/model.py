@@ -12,8 +12,9 @@ import numpy as np
 
 from . import programs
 from .batches import ENCODE_ROWS, Layout, Rows
-from .checkpoint import CheckpointError, load_tree
+from .checkpoint import load_tree
 from .columns import encoder_from_dict, encoder_to_dict
+from .errors import CheckpointError
 from .files import write_json
 from .network import D_MODEL, SpaceNet
 from .schema import Schema

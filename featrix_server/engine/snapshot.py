@@ -15,7 +15,8 @@ import jax
 from .artefacts import data_hash, write_artefacts
 from .batches import Layout
 from .card import build_card
-from .checkpoint import CheckpointError, load_header, save_tree
+from .checkpoint import load_header, save_tree
+from .errors import CheckpointError
 from .files import write_json
 from .frames import FrameStore
 from .model import load_columns, load_space

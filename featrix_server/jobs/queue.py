@@ -249,7 +249,17 @@ def has_work(database: Database) -> bool:
 
 
 def _lease_is_over() -> Any:
-    return or_(JobRow.lease_expires_at.is_(None), JobRow.lease_expires_at < now())
+    """The condition that nobody holds a job.
+
+    A lease that ends later than any taken now could is from before the clock was set back; the
+    clocks of several machines may differ by most of a minute.
+    """
+    moment = now()
+    return or_(
+        JobRow.lease_expires_at.is_(None),
+        JobRow.lease_expires_at < moment,
+        JobRow.lease_expires_at > moment + timedelta(seconds=4 * LEASE_S),
+    )
 
 
 def has_errand(database: Database) -> bool:

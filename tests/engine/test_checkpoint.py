@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from featrix_server.engine.checkpoint import CheckpointError, load_header, load_tree, save_tree
+from featrix_server.engine import CheckpointError
+from featrix_server.engine.checkpoint import load_header, load_tree, save_tree
 from featrix_server.engine.files import write_atomically
 
 TREE = {"a": np.arange(6, dtype=np.float32).reshape(2, 3), "b": (np.int32(4), np.ones(2))}

@@ -285,3 +285,22 @@ def test_only_waiting_and_running_jobs_keep_a_server_busy(database: Database) ->
     control(database, "m", "pause")
     queue.settle(database, held, "paused")
     assert not queue.has_work(database)
+
+
+def test_a_lease_from_before_the_clock_was_set_back_holds_nobody_up(database: Database) -> None:
+    add_job(database)
+    held = queue.claim(database, "gone:1:x")
+    assert held is not None
+    with database.write() as session:
+        job = session.get_one(JobRow, held.job_id)
+        job.lease_expires_at = now() + timedelta(hours=1)
+    again = queue.claim(database, queue.owner_name())
+    assert again is not None
+    assert again.job_id == held.job_id
+    assert not queue.heartbeat(database, held)
+    assert queue.heartbeat(database, again)
+    with database.read() as session:
+        lease = session.get_one(JobRow, held.job_id).lease_expires_at
+    assert lease is not None
+    assert lease < now() + timedelta(seconds=queue.LEASE_S + 1)
+    assert queue.claim(database, queue.owner_name()) is None

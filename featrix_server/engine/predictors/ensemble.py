@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checkpoint import CheckpointError
+from ..errors import CheckpointError
 from ..files import write_atomically
 from .blend import Leash, Temperature, calibrate, find_weights, mix, shift_prior
 from .boosting import RANDOM_FOREST, VARIANTS, BoostedMember

@@ -18,7 +18,8 @@ import jax
 import numpy as np
 
 from ..batches import Rows
-from ..checkpoint import CheckpointError, load_tree, save_tree
+from ..checkpoint import load_tree, save_tree
+from ..errors import CheckpointError
 from ..model import padded
 from ..programs import CHUNK
 from ..report import Decision

@@ -15,7 +15,8 @@ import jax
 import lightgbm as lgb
 import numpy as np
 
-from ..checkpoint import CheckpointError, load_tree, save_tree
+from ..checkpoint import load_tree, save_tree
+from ..errors import CheckpointError
 from ..files import write_atomically, write_json
 from . import network
 from .blend import Leash, Temperature

@@ -18,11 +18,14 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from featrix_server.db import (
     Base,
+    DatabaseDamagedError,
     DatabaseVersionError,
     JobRow,
     MetricRow,
     SessionRow,
     add_event,
+    fresh_stamp,
+    now,
     open_database,
 )
 from featrix_server.settings import Settings
@@ -59,6 +62,43 @@ def test_a_newer_schema_is_refused_with_advice(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(DatabaseVersionError, match=r"'9999'.*Upgrade featrix-notebook"):
         open_database(settings(tmp_path))
+
+
+@pytest.mark.parametrize("size", [100, 4096, 20_000])
+def test_a_truncated_database_is_refused_with_advice(tmp_path: Path, size: int) -> None:
+    database = open_database(settings(tmp_path))
+    with database.write() as session:
+        session.add_all(SessionRow(id=f"s{n}", name="x" * 500) for n in range(200))
+    database.close()
+    path = tmp_path / "featrix.db"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(DatabaseDamagedError, match=r"featrix\.db.*damaged.*backup"):
+        open_database(settings(tmp_path))
+
+
+def test_an_empty_database_beside_models_is_refused(tmp_path: Path) -> None:
+    models = settings(tmp_path).sessions_dir
+    (models / "churn-1").mkdir(parents=True)
+    (models / ".new-1").mkdir()
+    (tmp_path / "featrix.db").write_bytes(b"")
+    for _ in range(2):
+        with pytest.raises(DatabaseDamagedError, match=r"is empty.*holds 1 models.*backup"):
+            open_database(settings(tmp_path))
+    models.rename(tmp_path / "put away")
+    open_database(settings(tmp_path)).close()
+
+
+def test_new_rows_come_after_all_others_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    database = open_database(settings(tmp_path))
+    with database.write() as session:
+        assert fresh_stamp(session, SessionRow.created_at) <= now()
+        late = now() + timedelta(days=1)
+        session.add(SessionRow(id="a", created_at=late))
+        session.flush()
+        session.add(SessionRow(id="b", created_at=fresh_stamp(session, SessionRow.created_at)))
+        session.flush()
+        assert fresh_stamp(session, SessionRow.created_at) > late + timedelta(microseconds=1)
+    database.close()
 
 
 def open_and_count(folder: Path) -> int:

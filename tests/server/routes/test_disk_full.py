@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Server, make_table
+from .conftest import Server, Trained, make_table, running_copy
 from .test_gate import assert_envelope
 
 
@@ -65,6 +65,36 @@ def test_nothing_fits_at_all(make_server: Callable[..., Server], small_disk: Pat
     ballast.unlink()
     server.assert_serving()
     assert len(server.http.get("/compute/sessions-for-org").json()["sessions"]) == 1
+
+
+def test_a_clone_that_does_not_fit(trained: Trained, tmp_path: Path, small_disk: Path) -> None:
+    with running_copy(trained, tmp_path / "data", clusters={"small": small_disk}) as model:
+        fill(small_disk)
+        clone = {"to_compute": "small", "new_session_name": "too big"}
+        answer = model.server.http.post(f"{model.path}/clone_embedding_space", json=clone)
+        assert_envelope(answer, 507, "disk_full")
+        assert list((small_disk / "sessions").iterdir()) == []
+        listed = model.server.http.get("/compute/sessions-for-org").json()["sessions"]
+        assert [one["session_id"] for one in listed] == [model.session_id]
+        clone["to_compute"] = "local"
+        answer = model.server.http.post(f"{model.path}/clone_embedding_space", json=clone)
+        assert answer.status_code == 200
+
+
+def test_a_publishing_that_does_not_fit(trained: Trained, tmp_path: Path, small_disk: Path) -> None:
+    with running_copy(trained, tmp_path / "data") as model:
+        model.server.settings.published_dir.symlink_to(small_disk)
+        ballast = fill(small_disk)
+        for _ in range(2):
+            answer = model.server.http.post(f"{model.path}/publish", json={"name": "big"})
+            model.server.train()
+            told = model.get(f"/publish_job/{answer.json()['job_id']}").json()
+            assert told["status"] == "failed"
+            assert "disk is full" in told["error"]
+            assert "publish the model again" in told["error"]
+            assert list(small_disk.iterdir()) == [ballast]
+            session = model.get().json()["session"]
+            assert (session["published_name"], session["deletion_protection"]) == (None, False)
 
 
 LIMITED = """
