@@ -21,7 +21,9 @@ def collect(context: Context, older_than: timedelta) -> Collected:
 
     A model's rows go first, in one transaction; its folder follows, under a hidden name. So a
     model that is listed is whole, wherever this is interrupted; what is then left of a folder goes
-    at the next time. Any number of processes may collect at once.
+    at the next time. Any number of processes may collect at once. Its endpoints and vector
+    databases have been of no use since it was deleted, and go with it; models that were made of it
+    have files of their own.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ def endpoint(endpoint_id: EndpointId, request: Request, context: ContextDep) -> 
     responses={
         200: {"model": PredictionAnswer},
         **_COMMON,
-        **failures(409, 413, 429),
+        **failures(409, 410, 413, 429),
         503: {"model": TrainingInProgress, "description": "The predictor is still being trained."},
     },
 )

@@ -46,8 +46,8 @@ server_router = APIRouter(tags=["lifecycle"])
 """Routes that belong to no one model."""
 
 _COMMON = failures(401, 403, 404, 422)
-_ANSWER_WITHIN_S = 15.0
-"""Clients wait 30 s for an answer; what takes longer is told as under way."""
+_ANSWER_WITHIN_S = 5.0
+"""Clients wait some 10 to 30 s for an answer; what takes longer is told as under way."""
 _LOOK_EVERY_S = 0.1
 
 

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from .conftest import KEY, Trained, running_copy
+from .conftest import KEY, Trained, errands, running_copy
 
 _HEADERS = {"X-Api-Key": KEY}
 _PROMISES = [
@@ -47,7 +47,8 @@ class Described:
 @pytest.fixture(scope="module")
 def described(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Described]:
     """A server with a trained model, for tests that may do anything to it."""
-    with running_copy(trained, tmp_path_factory.mktemp("described") / "data") as served:
+    folder = tmp_path_factory.mktemp("described") / "data"
+    with running_copy(trained, folder) as served, errands(served.server):
         url = f"{served.server.http.base_url}/openapi.json"
         schema = schemathesis.openapi.from_url(url, headers=_HEADERS)
         yield Described(schema, {"session_id": served.session_id})
