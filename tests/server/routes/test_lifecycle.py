@@ -19,7 +19,7 @@ from featrix_server.cloning import clone
 from featrix_server.collecting import collect
 from featrix_server.db import JobRow, SessionRow, now
 
-from .conftest import Server, Trained, running_copy
+from .conftest import Server, Trained
 from .predicting import ROW, Asked, ask
 from .test_gate import assert_envelope
 
@@ -32,8 +32,8 @@ def post(model: Trained, route: str, **body: Any) -> httpx.Response:
 def speaking(asked: Asked, tmp_path: Path) -> Iterator[Asked]:
     """Three predictors of their own, on a server with a second store."""
     other = {"big": tmp_path / "big"}
-    with running_copy(asked.model, tmp_path / "data", clusters=other) as model:
-        yield asked.on(model)
+    with asked.copy(tmp_path / "data", clusters=other) as own:
+        yield own
 
 
 # ------------------------------------------------------------------------- deprecation

@@ -15,7 +15,7 @@ import pytest
 from featrix_server.db import SessionRow
 from featrix_server.engine import EmbeddingModel
 
-from .conftest import Server, Trained, errands, running_copy
+from .conftest import Server, Trained, errands
 from .predicting import Asked
 from .test_gate import assert_envelope
 
@@ -81,7 +81,8 @@ def test_a_published_model_is_found_by_its_name_everywhere(published: Trained) -
 
 
 def test_a_published_model_predicts_by_its_name(asked: Asked, tmp_path: Path) -> None:
-    with running_copy(asked.model, tmp_path / "data") as model, errands(model.server):
+    with asked.copy(tmp_path / "data") as own, errands(own.model.server):
+        model = own.model
         finish(model, name="speaks")
         made = asked.made["plan"]
         body = {"query_record": {"age": 40}, "predictor_id": made["predictor_id"]}
