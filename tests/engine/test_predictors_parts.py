@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from featrix_server.engine.predictors import blend, deciding, metrics
+from featrix_server.engine.predictors.boosting import RANDOM_FOREST, VARIANTS, BoostedMember
 from featrix_server.engine.predictors.data import divide
 from featrix_server.engine.predictors.linear import LinearMember
 from featrix_server.engine.predictors.members import log_softmax, mean_loss
@@ -183,3 +184,17 @@ def test_division_shares_no_row_and_every_class_everywhere(n):
             assert len(np.unique(y[train])) == len(np.unique(y[valid])) == 4
     assert len(found.folds) == (4 if n < 5_500 else 1)
     assert all(found.reasons.values())
+
+
+@pytest.mark.parametrize("parameters", [*VARIANTS.values(), RANDOM_FOREST])
+def test_trees_are_trained_without_a_word(capfd, parameters):
+    rng = np.random.default_rng(6)
+    x = np.stack([rng.normal(size=300), rng.integers(4, size=300)], 1).astype(np.float32)
+    y = (x[:, 0] + rng.normal(size=300) > 0).astype(float)
+    half = np.arange(300) % 2 == 0
+    rows = np.flatnonzero(half), np.flatnonzero(~half)
+    member = BoostedMember("trees", "columns", parameters, (1,))
+    trial = member.evaluate(x, y, [rows, rows[::-1]], 2, 0)
+    answer = member.refit(x, y, trial.setting, 2, 0).answer(x)
+    assert metrics.roc_auc(y == 1, answer[:, 1]) > 0.7
+    assert capfd.readouterr() == ("", "")
