@@ -18,7 +18,6 @@ from featrix_server.creation import UPLOAD_FILE, reading_notes
 from featrix_server.db import (
     OPEN_STATUSES,
     JobRow,
-    MetricRow,
     PredictorRow,
     SessionRow,
     add_event,
@@ -190,18 +189,9 @@ def train_more(context: Context, session: OpenSession, body: TrainMore) -> Predi
 def _train_further(database: Session, job: JobRow, epochs: int) -> None:
     """Put the finished job of a predictor back into the queue, in the caller's transaction.
 
-    It keeps its id, by which clients know the predictor, and its epochs but those of members
-    that will be tried again beside the network's further epochs.
+    It keeps its id, by which clients know the predictor, and its epochs: further ones are numbered
+    after all of them.
     """
-    reports = database.scalars(
-        select(MetricRow).where(MetricRow.job_id == job.id).order_by(MetricRow.epoch)
-    ).all()
-    network = [row.epoch for row in reports if row.payload["phase"] == "network"]
-    if network:
-        for row in reports:
-            if row.epoch > network[-1]:
-                database.delete(row)
-        job.current_epoch = network[-1]
     job.spec = {"more": epochs}
     job.created_at = fresh_stamp(database, JobRow.created_at)
     job.started_at, job.finished_at, job.error = None, None, None

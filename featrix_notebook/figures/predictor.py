@@ -28,15 +28,15 @@ _SCORES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 class Training:
     """What a predictor's metrics say; series have one value an epoch, NaN where unknown.
 
-    ``members_from`` is the place of the first epoch that adds a member to the network, instead of
-    training it; ``kept`` are the epochs of the checkpoints, by the score each is best in.
+    ``members`` says which epochs add a member to the network, instead of training it; ``kept`` are
+    the epochs of the checkpoints, by the score each is best in.
     """
 
     epochs: Series
     train: Series
     validation: Series
     scores: dict[str, Series]
-    members_from: int
+    members: Series
     kept: dict[str, int]
     final: dict[str, Any]
     threshold: float | None
@@ -70,7 +70,7 @@ class Training:
             train=series([one.get("loss") for one in rows]),
             validation=series([one.get("validation_loss") for one in rows]),
             scores={name: score(name) for name in names},
-            members_from=phases.index("ensemble") if "ensemble" in phases else len(rows),
+            members=np.array([phase == "ensemble" for phase in phases], bool),
             kept=kept,
             final=told.get("final_metrics") or {},
             threshold=threshold.get("value") if isinstance(threshold, dict) else None,
@@ -140,17 +140,17 @@ def _line(
     """The network's epochs as a line; each member that is added, as a mark."""
     if not np.isfinite(values).any():
         return
-    at, split = training.epochs, training.members_from
-    if split:
-        marker = "o" if split == 1 else ""  # one epoch makes no line
+    at, members = training.epochs, training.members
+    network = int((~members).sum())
+    if network:
+        marker = "o" if network == 1 else ""  # one epoch makes no line
+        line = np.where(members, np.nan, values)
+        axes.plot(at, line, color=color, linestyle=dash, marker=marker, label=label)
+    if np.isfinite(values[members]).any():
         axes.plot(
-            at[:split], values[:split], color=color, linestyle=dash, marker=marker, label=label
-        )
-    if np.isfinite(values[split:]).any():
-        axes.plot(
-            *(at[split:], values[split:]),
+            *(at[members], values[members]),
             color=color, linestyle="", marker=shape, markersize=6, markeredgecolor="white",
-            label="" if split else label,
+            label="" if network else label,
         )  # fmt: skip
 
 
@@ -170,12 +170,13 @@ def _mark_kept(
 
 
 def _finish_epochs(axes: Axes, training: Training) -> None:
-    if not training.members_from:
+    members = training.epochs[training.members]
+    if len(members) == len(training.epochs):
         axes.set_xlabel("members averaged")
-    elif training.members_from < len(training.epochs):
+    elif len(members):
         axes.axvspan(
-            training.epochs[training.members_from] - 0.5,
-            training.epochs[-1] + 0.5,
+            members[0] - 0.5,
+            members[-1] + 0.5,
             color="#5B5B5B",
             alpha=0.1,
             linewidth=0,

@@ -108,11 +108,22 @@ def test_checkpoints_are_marked_at_their_epochs(model: ModelServer) -> None:
     stars = [[line for line in axes.lines if line.get_marker() == "*"] for axes in (ranking, loss)]
     assert [[line.get_xdata()[0] for line in some] for some in stars] == [[7, 3], [3, 7]]
     assert "one more member each" in legend(loss)
-    assert len({line.get_linestyle() for line in ranking.lines if len(line.get_xdata()) == 8}) == 2
+    assert len({line.get_linestyle() for line in ranking.lines if len(line.get_xdata()) == 10}) == 2
     assert legend(found["F1 and errors by threshold"])[:2] == ["F1", "share of errors"]
     title = found[ROC].get_legend()
     assert title is not None
     assert title.get_title().get_text() == "area 0.910"
+
+
+def test_epochs_after_the_other_members_go_on_as_a_line(model: ModelServer) -> None:
+    further = [{**one, "epoch_idx": 5 + i} for i, one in enumerate(epochs(2)[:2])]
+    predictor = tell(model, training_info=epochs(3) + further)
+    loss = panels(NotebookHelper().single_predictor_training(predictor))["Loss"]
+    drawn = [np.asarray(line.get_ydata(), float) for line in loss.lines]
+    assert [np.isfinite(y).tolist() for y in drawn if len(y) == 7] == 2 * [
+        [True, True, True, False, False, True, True]
+    ]
+    assert [len(y) for y in drawn if len(y) != 7] == [2]
 
 
 @pytest.mark.parametrize("kinds", [3, 14])
