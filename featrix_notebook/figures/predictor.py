@@ -36,7 +36,7 @@ class Training:
     train: Series
     validation: Series
     scores: dict[str, Series]
-    members: Series
+    members: np.ndarray
     kept: dict[str, int]
     final: dict[str, Any]
     threshold: float | None
