@@ -16,6 +16,7 @@ from featrix_server.errors import ApiError, invalid_input
 from featrix_server.filters import FilterError, matching, parse_filter
 from featrix_server.routes.context import Context, OpenSession
 from featrix_server.vector_schemas import (
+    DEFAULT_NAME,
     CreateVectorDatabase,
     RecordsAdded,
     RecordsRemoved,
@@ -92,6 +93,35 @@ def opened(context: Context, session: OpenSession, name: str) -> VectorDatabaseR
             with context.database.read() as database:
                 row = find_database(database, session.row.id, name)
     return row
+
+
+def found(context: Context, session: OpenSession, name: str) -> VectorDatabaseRow:
+    """Return a vector database to be read.
+
+    While a trained model has none called `default`, that name stands for the rows of its own
+    table: there are clients that know them only so. The row that is returned then is in no
+    database, and has the id 0.
+
+    Raises
+    ------
+    ApiError
+        404 if the model has none of that name.
+    """
+    try:
+        return opened(context, session, name)
+    except ApiError:
+        if name != DEFAULT_NAME or session.status != "done":
+            raise
+    n_rows = len(_table_vectors(session))
+    return VectorDatabaseRow(
+        id=0,
+        session_id=session.row.id,
+        name=name,
+        created_at=session.row.finished_at or session.row.created_at,
+        auto_populate=True,
+        populated_rows=n_rows,
+        record_count=n_rows,
+    )
 
 
 def _table_vectors(session: OpenSession) -> np.ndarray:
@@ -190,7 +220,7 @@ def remove(
 
 def digest(record: dict[str, Any]) -> bytes:
     """Name a record's content: the order of its columns does not count, nor 1 against 1.0."""
-    text = safejson.dumps(_canonical(record)).encode("utf-8", "surrogatepass")
+    text = safejson.dumps(_canonical(record)).encode()
     return hashlib.blake2b(text, digest_size=16).digest()
 
 
@@ -220,8 +250,6 @@ def check_records(model: EmbeddingModel, records: Sequence[Any], field: str) -> 
             fault = f"has none of the model's columns ({columns}, ...)"
         elif any(_depth(value) > _MAX_DEPTH for value in record.values()):
             fault = f"is nested more than {_MAX_DEPTH} levels deep"
-        elif not _is_unicode(record):
-            fault = "has text that is not valid Unicode"
         if fault:
             name = f"{field}.{place}" if field == "records" else field
             raise invalid_input(f"{name} {fault}.", field=name)
@@ -232,14 +260,6 @@ def _depth(value: Any, limit: int = _MAX_DEPTH + 1) -> int:
         return 0
     inner = value.values() if isinstance(value, dict) else value
     return 1 + max((_depth(item, limit - 1) for item in inner), default=0)
-
-
-def _is_unicode(record: dict[str, Any]) -> bool:
-    try:
-        safejson.dumps(record).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 # ------------------------------------------------------------------------------ finding
@@ -255,16 +275,18 @@ def search(
     ApiError
         404 if there is no such database; 422 if the query or its filter is none.
     """
-    row = opened(context, session, name)
+    row = found(context, session, name)
+    if row.id == 0:
+        return search_table(context, session, body)
     query = _query(context, session, body)
-    among = None
-    if body.where:
-        among = _filtered(body.where, _records(context, row))
-    hits = context.vectors.of(row).search(query, body.k, among)
-    found = dict(_records(context, row, [hit.id for hit in hits]))
+    index, among = context.vectors.of(row), None
+    if where := body.where:
+        among = index.chosen(row, where, lambda: _filtered(where, _records(context, row)))
+    hits = index.search(query, body.k, among)
+    stored = dict(_records(context, row, [hit.id for hit in hits]))
     # A record that was removed at this moment is left out.
     return _answer(
-        context, session, body, [(hit, found[hit.id]) for hit in hits if hit.id in found]
+        context, session, body, [(hit, stored[hit.id]) for hit in hits if hit.id in stored]
     )
 
 

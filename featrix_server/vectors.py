@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "vectors"
 _PAGE = 10_000  # rows read at once
+_FILTERS = 8  # filters of a database whose answers are remembered
 _GRAPH_MOST = 100  # neighbours a graph is asked for at most; for more every vector is looked at
 _END_S = 10.0  # a graph that is being built looks up far more often
 _REBUILD_SHARE = 4  # a graph is replaced once a quarter of it is gone or as much has come
@@ -122,6 +124,7 @@ class VectorIndex:
         self._contents = _Contents.nothing()
         self._spare: tuple[np.ndarray, np.ndarray] = self._contents.ids, self._contents.vectors
         self._graph: Graph | None = None
+        self._chosen: dict[str, tuple[tuple[int, int], np.ndarray]] = {}
         self._lock = threading.Lock()
         self._builder: threading.Thread | None = None
         self._stop = threading.Event()
@@ -148,6 +151,32 @@ class VectorIndex:
         if graph is not None and len(contents.ids) >= self._exact_below:
             found = _by_graph(contents, graph, query, k)
         return _hits(contents.ids, *(found or exact(contents.vectors, query, k)))
+
+    def chosen(
+        self, row: VectorDatabaseRow, where: str, choose: Callable[[], np.ndarray]
+    ) -> np.ndarray:
+        """Return the ids that a filter keeps, remembered for as long as the records stay the same.
+
+        Parameters
+        ----------
+        row
+            The database, as it was before the records are read.
+        where
+            The filter.
+        choose
+            Reads the records.
+        """
+        state = row.last_id, row.removed_count
+        with self._lock:
+            if (known := self._chosen.get(where)) and known[0] == state:
+                return known[1]
+        ids = choose()
+        with self._lock:
+            self._chosen.pop(where, None)
+            self._chosen[where] = state, ids
+            while len(self._chosen) > _FILTERS:
+                del self._chosen[next(iter(self._chosen))]
+        return ids
 
     def close(self) -> None:
         """Give up a graph that is being built."""

@@ -11,13 +11,11 @@ from starlette.responses import Response
 
 from featrix_server import vector_records
 from featrix_server.db import VectorDatabaseRow
-from featrix_server.errors import ApiError
 from featrix_server.responses import SafeJSONResponse
 from featrix_server.routes.context import Context, ContextDep, SessionDep, failures
 from featrix_server.routes.sessions import stamp
 from featrix_server.routes.training import require_done
 from featrix_server.vector_schemas import (
-    DEFAULT_NAME,
     AddRecords,
     CreateVectorDatabase,
     RecordsAdded,
@@ -64,8 +62,12 @@ def list_databases(session: SessionDep, context: ContextDep) -> VectorDatabaseLi
 
 @router.get("/vector_databases/{name}", response_model=VectorDatabaseInfo, responses=_READS)
 def show(name: Name, session: SessionDep, context: ContextDep) -> VectorDatabaseInfo:
-    """Tell about one vector database."""
-    return _info(context, vector_records.opened(context, session, name))
+    """Tell about one vector database.
+
+    While a model has none called `default`, that name can be read and searched, and stands for
+    the rows of the model's own table.
+    """
+    return _info(context, vector_records.found(context, session, name))
 
 
 @router.get("/vector_databases/{name}/size", response_model=VectorDatabaseSize, responses=_READS)
@@ -121,19 +123,9 @@ def remove_records(
     responses={200: {"model": SearchResults}, **_SEARCHES},
 )
 def search(body: SearchRequest, name: Name, session: SessionDep, context: ContextDep) -> Response:
-    """Find the records that are most like one.
-
-    While a model has no database called `default`, a search in it goes to the rows of the
-    model's own table.
-    """
+    """Find the records that are most like one."""
     require_done(session, "encoder")
-    try:
-        found = vector_records.search(context, session, name, body)
-    except ApiError as error:
-        if error.status_code != 404 or name != DEFAULT_NAME:
-            raise
-        found = vector_records.search_table(context, session, body)
-    return SafeJSONResponse({"results": found})
+    return SafeJSONResponse({"results": vector_records.search(context, session, name, body)})
 
 
 @router.post(

@@ -56,7 +56,7 @@ def test_a_database_from_its_making_to_its_end(fm, featrix, people):
     assert again.refresh()["index"] == {"kind": "exact", "recall_at_10": 1.0}
     vdb.delete()
     with pytest.raises(requests.HTTPError) as caught:
-        vdb.size()
+        vdb.add_records([GOLD])
     assert caught.value.status == 404
 
 

@@ -51,7 +51,9 @@ def described(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Ite
     with running_copy(trained, folder) as served, errands(served.server):
         url = f"{served.server.http.base_url}/openapi.json"
         schema = schemathesis.openapi.from_url(url, headers=_HEADERS)
-        yield Described(schema, {"session_id": served.session_id})
+        made = {"name": "known", "auto_populate": True}
+        served.server.http.post(f"{served.path}/vector_databases", json=made)
+        yield Described(schema, {"session_id": served.session_id, "name": "known"})
 
 
 def test_every_answer_is_one_that_the_description_promises(described: Described) -> None:

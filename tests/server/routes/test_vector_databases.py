@@ -200,6 +200,14 @@ def test_a_filter_chooses_what_is_searched(model: Trained) -> None:
         assert all(holds(hit["record"]) for hit in hits)
         scores = [hit["similarity"] for hit in hits]
         assert scores == sorted(scores, reverse=True)
+    # What comes and goes is chosen from too, by a filter that was asked before.
+    where, query = "own = 3 OR own = 4", {"plan": "pro", "age": 33}
+    before = database.search(query, 200, where=where)
+    database.add({"plan": "pro", "age": 33, "own": 3}, {"plan": "pro", "age": 33, "own": 5})
+    database.post("remove", ids=[before[0]["id"]])
+    after = [hit["id"] for hit in database.search(query, 200, where=where)]
+    assert len(after) == len(before)
+    assert set(after) > {hit["id"] for hit in before[1:]}
 
 
 @pytest.mark.parametrize(
@@ -254,19 +262,16 @@ def test_a_bad_record_is_named_and_its_batch_left_out(
     assert database.size() == 0
 
 
-def test_text_that_is_no_unicode_is_refused(model: Trained) -> None:
-    database = Database(model, "bad")
-    for route, body in (
-        ("records", b'{"records": [{"age": 1}, {"age": 2, "note": "\\ud800"}]}'),
-        ("records", b'{"records": [{"age": 1}, {"age": 2, "\\ud800": 1}]}'),
-        ("search", b'{"query_record": {"age": 2, "note": "\\ud800"}}'),
-    ):
-        answer = database.http.post(f"{database.path}/{route}", content=body, headers=JSON)
-        assert_envelope(answer, 422, "invalid_input")
-    gone = database.http.post(
-        f"{database.path}/remove", content=b'{"records": [{"\\ud800": 1}]}', headers=JSON
-    )
-    assert gone.json() == {"records_removed": 0, "record_count": 0}
+def test_half_a_surrogate_pair_becomes_a_question_mark(model: Trained) -> None:
+    database = Database(model, "surrogates")
+    http, path = database.http, database.path
+    record = b'{"age": 2, "note": "\\ud800", "\\udfff": 1}'
+    added = http.post(f"{path}/records", content=b'{"records": [%s]}' % record, headers=JSON)
+    assert added.json() == {"records_added": 1, "record_count": 1}
+    found = http.post(f"{path}/search", content=b'{"query_record": %s}' % record, headers=JSON)
+    assert found.json()["results"][0]["record"] == {"age": 2, "note": "?", "?": 1}
+    gone = http.post(f"{path}/remove", content=b'{"records": [%s]}' % record, headers=JSON)
+    assert gone.json() == {"records_removed": 1, "record_count": 0}
 
 
 @pytest.mark.parametrize("k", [0, -1, "many", 1.5, None])
@@ -328,6 +333,15 @@ def test_the_rows_of_the_table_are_searched_without_a_database(model: Trained) -
     assert all(hit["record"]["plan"] == "basic" for hit in filtered)
     # For clients that know the rows only as the database `default`, as long as there is none.
     assert ask("vector_databases/default/search") == found
+    about = model.get("/vector_databases/default").json()
+    assert (about["record_count"], about["auto_populated"]) == (200, True)
+    assert "default" not in [
+        one["name"] for one in model.get("/vector_databases").json()["vector_databases"]
+    ]
+    nothing = model.server.http.post(
+        f"{model.path}/vector_databases/default/records", json={"records": [PRO]}
+    )
+    assert_envelope(nothing, 404, "not_found")
     points = model.get("/projections", limit=200).json()["projections"]["coords"]
     point = points[found[0]["id"]]
     assert point["scalar_columns"]["age"] == row["age"]
