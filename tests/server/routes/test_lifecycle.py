@@ -301,6 +301,19 @@ def test_models_are_made_in_the_store_that_is_asked_for(
     del server.http.headers["X-Featrix-Node"]
 
 
+def test_damaged_weights_are_said_and_the_server_lives(model: Trained) -> None:
+    path = model.server.context.store.folder(model.session_id) / "model.safetensors"
+    whole = path.read_bytes()
+    for broken in (whole[:-1000], b"PK\x03\x04 not weights", b""):
+        path.write_bytes(broken)
+        told = assert_envelope(post(model, "encode_records", records=[ROW]), 409, "damaged")
+        assert "model.safetensors" in told["error"]
+        assert "create the model again" in told["hint"]
+    assert model.get("/model_card").status_code == 200
+    path.write_bytes(whole)
+    assert post(model, "encode_records", records=[ROW]).status_code == 200
+
+
 # ------------------------------------------------------------------------- idempotency
 
 
