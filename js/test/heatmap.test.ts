@@ -132,8 +132,8 @@ test("names are thinned evenly when there are too many", () => {
 
 test("numbers are written as a person would", () => {
   assert.deepEqual(
-    [2024, 0, -3, 0.1 + 0.2, 1234.5678, 3.2e-7, 12_345_678].map(plainNumber),
-    ["2024", "0", "-3", "0.3", "1234.6", "3.2e-7", "12.3M"],
+    [2024, 0, -3, 0.1 + 0.2, 1234.5678, 123_456, 3.2e-7, 12_345_678, -1.7e308, Infinity].map(plainNumber),
+    ["2024", "0", "−3", "0.3", "1234.6", "123456", "3.2e-7", "12.3M", "−1.7e+308", "∞"],
   );
   assert.deepEqual(scaleTicks(0, 1).map(({ label }) => label), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
   assert.deepEqual(scaleTicks(5, 5).map(({ label }) => label), ["5"]);

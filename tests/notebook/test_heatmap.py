@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -396,6 +398,22 @@ def test_hostile_names_and_values_are_shown() -> None:
 def test_bad_options_are_named(options: dict[str, Any], error: type, words: str) -> None:
     with pytest.raises(error, match=words):
         PredictionHeatmap(np.zeros((2, 2)), **options)
+
+
+def test_a_closed_heatmap_leaves_nothing_behind(predictor: Predictor) -> None:
+    grid = predictor.predict_grid(1, (3,))
+    heatmaps = [PredictionHeatmap(grid), asking()[1], PredictionHeatmap(np.eye(3))]
+    left = [weakref.ref(heatmap) for heatmap in heatmaps]
+    for heatmap in heatmaps:
+        heatmap.close()
+        heatmap.close()
+    del heatmap, heatmaps
+    for _ in range(100):  # threads that learn of the ranges may still be ending
+        gc.collect()
+        if not any(ref() for ref in left):
+            break
+        time.sleep(0.02)
+    assert [ref() for ref in left] == [None, None, None]
 
 
 def test_other_values_can_be_assigned_to_an_array_alone() -> None:

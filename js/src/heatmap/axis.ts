@@ -31,8 +31,19 @@ export function tickText(axis: AxisSpec, index: number): string {
 /** A number as a person would write it: years without a comma, no more digits than it has. */
 export function plainNumber(value: number): string {
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e6) return String(value);
-  return size >= 1e6 || size < 1e-3 ? short(value, 4) : String(Number(value.toPrecision(5)));
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
+  if (size >= 1e6 || (size > 0 && size < 1e-3)) return compact(value, 4);
+  return minus(String(Number(value.toPrecision(Math.max(5, Math.trunc(size).toString().length)))));
+}
+
+/** A number too large or too small to be written out. */
+function compact(value: number, digits: number): string {
+  return Math.abs(value) >= 1e15 ? format(`.${digits - 1}~e`)(value) : short(value, digits);
+}
+
+/** The sign that the other numbers of the page have. */
+export function minus(text: string): string {
+  return text.replace(/^-/, "−");
 }
 
 /** At most about `count` ticks: round numbers where there are numbers, else every n-th cell. */
@@ -78,7 +89,7 @@ export function placeOn(numbers: readonly number[], value: number): number {
 export function writer(values: readonly number[]): (value: number) => string {
   const step = values.length > 1 ? Math.abs((values[1] as number) - (values[0] as number)) : 0;
   const size = Math.max(...values.map(Math.abs), 0);
-  if (size >= 1e6 || (size > 0 && size < 1e-3)) return (value) => short(value, 3);
+  if (size >= 1e6 || (size > 0 && size < 1e-3)) return (value) => compact(value, 3);
   const decimals = step > 0 ? Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9))) : 3;
   const write = format(`.${decimals}f`);
   return (value) => write(Math.abs(value) < step / 1e6 ? 0 : value);
@@ -93,7 +104,7 @@ export interface ScaleTick {
 export function scaleTicks(low: number, high: number, count = 5): ScaleTick[] {
   if (!(high > low) || !Number.isFinite(high - low)) {
     const ends = high > low ? [low, high] : [low];
-    return ends.map((value) => ({ value, label: short(value) }));
+    return ends.map((value) => ({ value, label: plainNumber(value) }));
   }
   const values = linearTicks(low, high, count);
   const write = writer(values);

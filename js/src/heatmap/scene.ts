@@ -1,6 +1,6 @@
 /** What a picture of a heatmap is drawn from. */
 import type { Theme } from "../shared/theme.ts";
-import { plainNumber } from "./axis.ts";
+import { minus, plainNumber } from "./axis.ts";
 import type { Cells, Plane } from "./cells.ts";
 import { CONFIDENCE_STOPS, VALUE_STOPS } from "./ramp.ts";
 import type { Spec, ViewName } from "./store.ts";
@@ -47,5 +47,5 @@ export function cellWriter(low: number, high: number, digits = 2): (value: numbe
   const size = Math.max(Math.abs(low), Math.abs(high));
   if (!(span > 0) || size >= 1e6 || size < 1e-3) return plainNumber;
   const decimals = Math.max(0, Math.min(8, digits - Math.ceil(Math.log10(span))));
-  return (value) => (Number.isFinite(value) ? value.toFixed(decimals) : plainNumber(value));
+  return (value) => (Number.isFinite(value) ? minus(value.toFixed(decimals)) : plainNumber(value));
 }
