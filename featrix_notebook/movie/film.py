@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from featrix_notebook.coding import NUMBER_COLORS, Coding
 from featrix_notebook.movie.lettering import write
@@ -223,6 +224,21 @@ class Film:
         self._caption(picture, time)
         if self._plot is not None:
             self._plot.playhead(picture, self._epoch(time))
+
+    def palette(self) -> Image.Image:
+        """A palette image of 256 colours: those that mean something exactly, the rest by use."""
+        theme = self._theme
+        exact = [*self._coding.colors, *theme.curves, theme.ground, theme.ink, MISSING]
+        known = np.array([rgb(color) for color in exact], np.uint8)
+        times = (0.0, self._last / 2, float(self._last))
+        sample = Image.fromarray(np.concatenate([self.at(time)[::2, ::2] for time in times]))
+        used = np.array(sample.quantize(256 - len(known)).getpalette(), np.uint8).reshape(-1, 3)
+        colors = np.zeros((256, 3), np.uint8)
+        colors[: len(known)] = known
+        colors[len(known) : len(known) + len(used)] = used[: 256 - len(known)]
+        image = Image.new("P", (16, 16))
+        image.putpalette(colors.tobytes())
+        return image
 
     def _epoch(self, time: float) -> float:
         return float(np.interp(time, np.arange(self._last + 1), self.epochs))

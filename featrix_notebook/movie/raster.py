@@ -293,7 +293,9 @@ def paint_trails(
         Of the lines, in pixels.
     """
     stride = picture.shape[1]
-    fine = 10
+    # Dots so close that they make a line, but for the few points that leap.
+    leap = np.linalg.norm(np.diff(past, axis=0), axis=2) * view.radius
+    fine = int(np.clip(np.ceil(np.percentile(leap, 97)), 4, 40))
     share = np.arange(0, 1, 1 / fine, dtype=np.float32)[:, None, None]
     moments = len(past) - 1
     ways = past[:-1, None] * (1 - share) + past[1:, None] * share

@@ -166,11 +166,7 @@ _MP4: dict[str, Any] = {
 
 def _gif(film: Film, folder: Path) -> dict[str, Any]:
     """Options of a GIF whose one palette is made of a few pictures of the film."""
-    last = len(film.epochs) - 1
-    sample = np.concatenate([film.at(time)[::2, ::2] for time in (0.0, last / 2, float(last))])
-    known = Image.fromarray(sample).quantize(256).getpalette() or []
-    colors = np.zeros((256, 3), np.uint8)
-    colors.reshape(-1)[: len(known[:768])] = known[:768]
+    colors = np.frombuffer(bytes(film.palette().getpalette() or ()), np.uint8)
     path = folder / "palette.png"
     Image.fromarray(colors.reshape(16, 16, 3)).save(path)
     source = path.as_posix().replace("\\", "/").replace(":", "\\:").replace("'", "'\\\\\\''")

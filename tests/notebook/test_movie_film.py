@@ -172,6 +172,14 @@ def test_a_gif_repeats_and_keeps_its_colours(movie: TrainingMovie, tmp_path: Pat
     assert np.abs(shown - movie._film(size=SMALL).at(0.0)).mean() < 6
 
 
+def test_few_points_of_a_colour_keep_it_in_a_palette() -> None:
+    movie = TrainingMovie(frames(n=400), clusters=(np.arange(400) < 2).astype(int))
+    film = movie._film(size=(640, 360))
+    colors = np.array(film.palette().getpalette()).reshape(-1, 3).tolist()
+    for color in movie._coding.colors:
+        assert [int(color[i : i + 2], 16) for i in (1, 3, 5)] in colors
+
+
 def test_pictures_go_into_a_folder_by_epoch(movie: TrainingMovie, tmp_path: Path) -> None:
     path = movie.save(tmp_path / "pictures", size=SMALL, progress=False)
     assert sorted(p.name for p in path.iterdir()) == [f"epoch-{e:04d}.png" for e in range(4)]
