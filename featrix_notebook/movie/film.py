@@ -31,7 +31,6 @@ SPEEDS = (0.25, 8.0)
 _REST_S = 1.0
 _TRAILS = 500
 _TRAIL_FRAMES, _TRAIL_STEPS = 3, 5
-_MOST_ENTRIES = 12
 
 
 def palette(coding: Coding) -> Floats:
@@ -177,7 +176,11 @@ class Film:
         if coding.missing:
             entries.append(("Missing", f"{coding.missing:,}", MISSING))
         step = int(28 * s)
-        room = max(0, min(_MOST_ENTRIES, (self.height - int(30 * s) - top) // max(step, 1)))
+        room = max(0, (self.height - int(24 * s) - top) // max(step, 1))
+        if len(entries) > room:
+            room = max(0, room - 1)
+            words = f"and {len(entries) - room} more"
+            write(still, left + 22 * s, top + room * step, words, small, theme.soft)
         for name, count, color in entries[:room]:
             still[top + int(3 * s) : top + int(15 * s), left : left + int(12 * s)] = np.rint(
                 rgb(color)

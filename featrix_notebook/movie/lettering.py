@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from featrix_notebook import coding
+
+Cover = NDArray[np.float32]
 
 
 @cache
@@ -55,13 +57,28 @@ def write(
     there, ``ls`` stands on it.
     """
     words = fitted(text, size, room, bold) if room is not None else text
+    (left, top), cover = _cover(words, size, bold, anchor)
+    height, width = picture.shape[:2]
+    x0, y0 = int(x) + left, int(y) + top
+    x1, y1 = x0 + cover.shape[1], y0 + cover.shape[0]
+    inside = cover[max(-y0, 0) : height - y0, max(-x0, 0) : width - x0]
+    if x1 <= 0 or y1 <= 0 or not inside.size:
+        return
+    part = picture[max(y0, 0) : y1, max(x0, 0) : x1]
+    ink = np.array(ImageColor.getrgb(color), np.float32)
+    below = part.astype(np.float32)
+    part[:] = below + (ink - below) * inside[..., None] + 0.5
+
+
+@lru_cache(maxsize=512)
+def _cover(words: str, size: int, bold: bool, anchor: str) -> tuple[tuple[int, int], Cover]:
+    """Where a line's box begins, and how much of each pixel it covers (0 to 1).
+
+    Between two pictures of a film few words change.
+    """
     letters = font(size, bold)
     left, top, right, bottom = (int(v) for v in letters.getbbox(words, anchor=anchor))
-    box = (int(x) + left - 1, int(y) + top - 1, int(x) + right + 2, int(y) + bottom + 2)
-    height, width = picture.shape[:2]
-    x0, y0, x1, y1 = max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
-    if x0 >= x1 or y0 >= y1:
-        return
-    part = Image.fromarray(np.ascontiguousarray(picture[y0:y1, x0:x1]))
-    ImageDraw.Draw(part).text((int(x) - x0, int(y) - y0), words, color, letters, anchor)
-    picture[y0:y1, x0:x1] = np.asarray(part)
+    image = Image.new("L", (max(right - left, 0) + 3, max(bottom - top, 0) + 3))
+    ImageDraw.Draw(image).text((1 - left, 1 - top), words, 255, letters, anchor)
+    cover: Cover = np.asarray(image, np.float32) / np.float32(255)
+    return (left - 1, top - 1), cover

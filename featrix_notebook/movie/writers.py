@@ -160,7 +160,7 @@ def _encode(film: Film, path: Path, kind: str, told: Told) -> None:
 _MP4: dict[str, Any] = {
     "codec": "libx264",
     "pix_fmt_out": "yuv420p",
-    "output_params": ["-crf", "21", "-preset", "veryfast", "-movflags", "+faststart"],
+    "output_params": ["-crf", "23", "-preset", "superfast", "-movflags", "+faststart"],
 }
 
 

@@ -72,7 +72,7 @@ def peer(xyz: np.ndarray, clusters: np.ndarray, losses: np.ndarray, count: int, 
         return dots, head
 
     film = animation.FuncAnimation(figure, draw, frames=count, blit=False)
-    options = ["-crf", "21", "-preset", "veryfast"]
+    options = ["-crf", "23", "-preset", "superfast"]
     film.save(path, writer=animation.FFMpegWriter(fps=RATE["mp4"], extra_args=options))
     pyplot.close(figure)
 
