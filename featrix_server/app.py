@@ -11,6 +11,7 @@ from fastapi import FastAPI, Security
 from fastapi.security import APIKeyHeader
 
 from featrix_server import __version__
+from featrix_server.alerts import PACE, Monitor, Pace
 from featrix_server.collecting import collect, restore_published
 from featrix_server.db import open_database
 from featrix_server.delivery import TIMES, Dispatcher, Times
@@ -61,7 +62,9 @@ _ROUTERS = (
 )
 
 
-def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
+def create_app(
+    settings: Settings, webhook_times: Times = TIMES, alert_pace: Pace = PACE
+) -> FastAPI:
     """Make the application that serves one data folder.
 
     Parameters
@@ -70,6 +73,8 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
         The settings. ``settings.api_key`` must be set, or every request is refused.
     webhook_times
         When webhooks are called.
+    alert_pace
+        How often alerts are computed and raised.
 
     Returns
     -------
@@ -102,16 +107,27 @@ def create_app(settings: Settings, webhook_times: Times = TIMES) -> FastAPI:
         database, allow_private=settings.private_urls_allowed, times=webhook_times
     )
 
+    monitor = Monitor(
+        database,
+        context.store,
+        context.models,
+        context.predictions,
+        alert_pace,
+        settings.predictions_per_day,
+    )
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         restore_published(context)
         collect(context, timedelta(days=settings.collect_after_days))
         app.state.pending = Pending()
         dispatcher.start()
+        monitor.start()
         try:
             yield
         finally:
             context.events.close()
+            await asyncio.to_thread(monitor.stop)
             await asyncio.to_thread(dispatcher.stop)
             context.vectors.close()
             database.close()

@@ -14,7 +14,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -36,6 +35,7 @@ _MAX_SENDING = 8
 _MAX_SENDING_PER_OWNER = 2  # so that a slow receiver does not keep the others waiting
 _LEASE_BEYOND_TIMEOUT_S = 20.0
 _JITTER = 0.25
+_GRACE_S = 3.0  # how long calls that were cut may take to see it
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,6 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._sending: dict[str, str] = {}  # delivery -> whose webhook it is
         self._open: set[OutgoingSession] = set()
-        self._pool = ThreadPoolExecutor(_MAX_SENDING, "webhook")
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
 
     def start(self) -> None:
@@ -112,7 +111,9 @@ class Dispatcher:
                 session.abort()
         if self._thread.ident is not None:
             self._thread.join()
-        self._pool.shutdown()
+        deadline = time.monotonic() + _GRACE_S
+        while self._sending and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     # ------------------------------------------------------------------ claiming
 
@@ -138,7 +139,9 @@ class Dispatcher:
         for row in self._claim():
             with self._lock:
                 self._sending[row.id] = row.owner_id
-            self._pool.submit(self._deliver, row)
+            # Not a pool: nobody can cut short a slow name server, and no thread of a pool may be
+            # left behind when the process ends.
+            threading.Thread(target=self._deliver, args=(row,), name="webhook", daemon=True).start()
 
     def _claim(self) -> Sequence[DeliveryRow]:
         """Take the calls that are due and that there is room for."""

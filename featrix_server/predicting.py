@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select
 from starlette.responses import Response
 
-from featrix_server.db import OPEN_STATUSES, JobRow, PredictorRow, SessionRow
+from featrix_server.db import OPEN_STATUSES, Database, JobRow, PredictorRow, SessionRow
 from featrix_server.deprecation import expiration, mark_answer, refuse_expired
 from featrix_server.errors import ApiError, invalid_input, not_ready
 from featrix_server.prediction_log import Asker, PredictionLog, new_uuids
+from featrix_server.prediction_notices import prediction_notices
 from featrix_server.predictor_creation import refusing
 from featrix_server.predictor_schemas import TrainingInProgress
+from featrix_server.quota import check_quota
 from featrix_server.responses import SafeJSONResponse
 from featrix_server.routes.context import Context, find_session, labelled_for, unknown_predictor
 from featrix_server.store import predictor_folder
@@ -31,6 +33,8 @@ class Asked:
     model: PredictorModel
     log: PredictionLog
     session: SessionRow
+    database: Database
+    daily_limit: int
 
     @property
     def names(self) -> dict[str, Any]:
@@ -50,9 +54,18 @@ class Asked:
         return {} if found is None else {"model_expiration": found}
 
     def predict(
-        self, records: list[Any], preference: str | None, asker: Asker
+        self, records: list[Any], preference: str | None, asker: Asker, *, is_batch: bool = True
     ) -> list[dict[str, Any]]:
-        """Return one answer a record, as it goes over the wire; each is logged."""
+        """Return one answer a record, as it goes over the wire; each is logged.
+
+        Webhooks are told of those that failed, and of the end of a batch.
+
+        Raises
+        ------
+        ApiError
+            429 if that is more than may be asked in a day.
+        """
+        check_quota(self.database, self.daily_limit, self.row.id, len(records))
         start = time.perf_counter()
         try:
             with refusing():
@@ -61,7 +74,7 @@ class Asked:
         except ApiError:
             raise  # of the question, not of the records
         except Exception as error:
-            self._log_crash(records, error, start, asker)
+            self._log_crash(records, error, start, asker, is_batch)
             raise
         metric = preference or self.model.facts["default"]
         common = self.names | {
@@ -76,21 +89,33 @@ class Asked:
             {"prediction_uuid": uuid, **vars(prediction), **common}
             for uuid, prediction in zip(new_uuids(len(records)), predictions, strict=True)
         ]
-        self._log(records, answers, start, asker)
+        self._log(records, answers, start, asker, is_batch)
         return answers
 
     def _log(
-        self, records: list[Any], answers: list[dict[str, Any]], start: float, asker: Asker
+        self,
+        records: list[Any],
+        answers: list[dict[str, Any]],
+        start: float,
+        asker: Asker,
+        is_batch: bool,
     ) -> None:
         latency_ms = 1000 * (time.perf_counter() - start)
-        self.log.write(self.row.id, records, answers, latency_ms=latency_ms, asker=asker)
+        notices = prediction_notices(
+            self.database, self.row, answers, seconds=latency_ms / 1000, is_batch=is_batch
+        )
+        self.log.write(
+            self.row.id, records, answers, latency_ms=latency_ms, asker=asker, deliveries=notices
+        )
 
-    def _log_crash(self, records: list[Any], error: Exception, start: float, asker: Asker) -> None:
+    def _log_crash(
+        self, records: list[Any], error: Exception, start: float, asker: Asker, is_batch: bool
+    ) -> None:
         from featrix_server.engine import Prediction
 
         failed = vars(Prediction(error=f"the server failed ({type(error).__name__})"))
         answers = [{"prediction_uuid": one, **failed} for one in new_uuids(len(records))]
-        self._log(records, answers, start, asker)
+        self._log(records, answers, start, asker, is_batch)
 
     def predict_one(
         self, record: dict[str, Any], preference: str | None, asker: Asker
@@ -102,7 +127,7 @@ class Asked:
         ApiError
             422 if the record cannot be answered.
         """
-        (answer,) = self.predict([record], preference, asker)
+        (answer,) = self.predict([record], preference, asker, is_batch=False)
         if answer["error"]:
             raise invalid_input(f"{answer['error']}.", field="query_record")
         return answer
@@ -140,7 +165,10 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
     row, job = found
     space = context.store.folder(row.session_id)
     model = context.models.predictor(predictor_folder(space, row.id), space)
-    return _not_yet(row, job) if model is None else Asked(row, model, context.predictions, session)
+    if model is None:
+        return _not_yet(row, job)
+    limit = context.settings.predictions_per_day
+    return Asked(row, model, context.predictions, session, context.database, limit)
 
 
 def _not_yet(row: PredictorRow, job: JobRow) -> Response:

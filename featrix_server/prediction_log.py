@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from featrix_server import safejson
-from featrix_server.db import Database, PredictionBlockRow, UsageRow, now
+from featrix_server.db import Database, DeliveryRow, PredictionBlockRow, UsageRow, now
 from featrix_server.group_commit import GroupCommit
 
 BLOCK_ROWS = 1000
@@ -86,10 +86,14 @@ class Usage:
 
 @dataclass(frozen=True)
 class _Written:
-    """Blocks of one request; ``is_call`` is set for the first of them only."""
+    """Blocks of one request; ``is_call`` is set for the first of them only.
+
+    ``deliveries`` are values of `DeliveryRow`: what webhooks are told of the request.
+    """
 
     blocks: list[dict[str, Any]]
     is_call: bool
+    deliveries: Sequence[dict[str, Any]] = ()
 
 
 def new_uuids(n: int) -> list[str]:
@@ -133,6 +137,7 @@ class PredictionLog:
         *,
         latency_ms: float,
         asker: Asker,
+        deliveries: Sequence[dict[str, Any]] = (),
     ) -> None:
         """Log the answers to the records of one request; once this returns they are kept.
 
@@ -141,6 +146,8 @@ class PredictionLog:
         records, answers
             One each a prediction. An answer has ``prediction_uuid`` (of `new_uuids`, in their
             order) and the fields of `engine.Prediction`.
+        deliveries
+            What webhooks are told of them: values of `DeliveryRow`, written with the last ones.
         """
         common = {
             "predictor_id": predictor_id,
@@ -155,7 +162,9 @@ class PredictionLog:
                 common | _block(records[one : one + BLOCK_ROWS], answers[one : one + BLOCK_ROWS])
                 for one in starts[start // BLOCK_ROWS :][:_BLOCKS_A_COMMIT]
             ]
-            self._commits.add(_Written(blocks, is_call=start == 0))
+            is_last = start + BLOCK_ROWS * _BLOCKS_A_COMMIT >= len(records)
+            told = deliveries if is_last else ()
+            self._commits.add(_Written(blocks, is_call=start == 0, deliveries=told))
 
     def _commit(self, group: list[_Written]) -> None:
         blocks = [block for written in group for block in written.blocks]
@@ -167,6 +176,8 @@ class PredictionLog:
                 block["id"] = last
             connection.execute(insert(PredictionBlockRow), blocks)
             _count(connection, group)
+            if deliveries := [one for written in group for one in written.deliveries]:
+                connection.execute(insert(DeliveryRow), deliveries)
             limit = last - self._keep
             collect = limit - self._collected >= min(BLOCK_ROWS, self._keep)
             if collect:

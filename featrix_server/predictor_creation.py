@@ -21,7 +21,6 @@ from featrix_server.db import (
     PredictorRow,
     SessionRow,
     add_event,
-    copy_webhooks,
     fresh_stamp,
     now,
 )
@@ -141,7 +140,6 @@ def create_with_labels(
             if earlier is None:
                 database.add(row)
                 database.flush()
-                copy_webhooks(database, parent.row.id, row.id)
                 return _created(context, *_queue(database, predictor))
     except BaseException:
         context.store.remove(row.id)

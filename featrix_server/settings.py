@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     endpoint_requests_per_minute : int
         Requests a minute that an endpoint answers unless it was made with a limit of its own;
         more are refused with 429. 0 means any number.
+    predictions_per_day : int
+        Predictions that each predictor answers a day (UTC); more are refused with 429, and
+        ``alert_quota_threshold`` is told at 80 % and 95 %. 0 means any number.
     """
 
     model_config = SettingsConfigDict(env_prefix="FEATRIX_SERVER_", extra="forbid", frozen=True)
@@ -92,6 +95,7 @@ class Settings(BaseSettings):
     collect_after_days: float = Field(7.0, ge=0)
     keep_predictions: int = Field(1_000_000, ge=1)
     endpoint_requests_per_minute: int = Field(0, ge=0)
+    predictions_per_day: int = Field(0, ge=0)
 
     @property
     def resolved_database_url(self) -> str:

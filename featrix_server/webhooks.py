@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
@@ -139,12 +139,12 @@ def disable_webhook(
     row.urls = urls if predictor_id is None else urls | {event: None}
 
 
-def shown(*rows: WebhookRow | None) -> dict[str, str]:
-    """Return events and URLs as they may be shown; later rows go before earlier ones."""
+def shown(rows: Iterable[WebhookRow]) -> dict[str, str]:
+    """Return events and URLs as they may be shown, of the first owner that says something."""
     urls: dict[str, str | None] = {}
+    secret = False
     for row in rows:
-        if row is not None:
-            urls |= row.urls
+        urls = row.urls | urls
+        secret = secret or bool(row.secret)
     told = {event: url for event, url in urls.items() if url}
-    secret = any(row is not None and row.secret for row in rows)
     return told | ({SECRET: MASK} if secret else {})

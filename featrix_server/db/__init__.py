@@ -28,12 +28,14 @@ from featrix_server.db.training import (
 )
 from featrix_server.db.vectors import VectorBatchRow, VectorDatabaseRow, VectorRecordRow
 from featrix_server.db.webhooks import (
+    AlertRow,
     DeliveryRow,
     DeliveryStatus,
     WebhookRow,
     add_delivery,
-    copy_webhooks,
     find_webhook,
+    new_deliveries,
+    owners,
 )
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "PUBLISH_JOB",
     "SPACE_JOBS",
     "TRAIN_JOB",
+    "AlertRow",
     "Base",
     "Database",
     "DatabaseDamagedError",
@@ -67,10 +70,11 @@ __all__ = [
     "WebhookRow",
     "add_delivery",
     "add_event",
-    "copy_webhooks",
     "find_webhook",
     "fresh_stamp",
     "is_disk_full",
+    "new_deliveries",
     "now",
     "open_database",
+    "owners",
 ]

@@ -1,15 +1,17 @@
-"""Rows of webhooks, and of the calls that are made or were made to them."""
+"""Rows of webhooks, of the calls that are made or were made to them, and of alerts."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from featrix_server.db.base import Base, now
+from featrix_server.db.training import PredictorRow, SessionRow
 
 DeliveryStatus = Literal["waiting", "delivered", "failed", "cancelled"]
 
@@ -64,15 +66,81 @@ class DeliveryRow(Base):
     lease_expires_at: Mapped[datetime | None]
 
 
+class AlertRow(Base):
+    """When a predictor last raised an alert.
+
+    ``mark`` is how far what it was computed from had come (the number of the newest prediction,
+    say): there is no second alert without anything new.
+    """
+
+    __tablename__ = "alerts"
+
+    predictor_id: Mapped[str] = mapped_column(
+        ForeignKey("predictors.id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    raised_at: Mapped[datetime]
+    mark: Mapped[int] = mapped_column(BigInteger)
+
+
+def owners(session: Session, session_id: str, predictor_id: str | None) -> list[WebhookRow]:
+    """Return those whose webhooks are called for a model or a predictor, nearest first.
+
+    A predictor's own, then its model's. One with labels of its own lives in a session of its own,
+    but belongs to the model that this one was made with.
+    """
+    ids = [session_id]
+    if predictor_id is not None:
+        ids.insert(0, predictor_id)
+        predictor = session.get(PredictorRow, predictor_id)
+        if predictor is not None and predictor.labels_digest is not None:
+            child = session.get_one(SessionRow, session_id)
+            ids += [child.parent_id] if child.parent_id else []
+    rows = (session.get(WebhookRow, owner_id) for owner_id in ids)
+    return [row for row in rows if row is not None]
+
+
 def find_webhook(
     session: Session, event: str, session_id: str, predictor_id: str | None
 ) -> WebhookRow | None:
     """Return the owner whose URL is called for an event; None if nobody asked for it."""
-    for owner_id in filter(None, (predictor_id, session_id)):
-        row = session.get(WebhookRow, owner_id)
-        if row is not None and event in row.urls:
+    for row in owners(session, session_id, predictor_id):
+        if event in row.urls:
             return row if row.urls[event] else None
     return None
+
+
+def new_deliveries(
+    session: Session,
+    event: str,
+    session_id: str,
+    predictor_id: str | None,
+    data: Sequence[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Return the values of rows that have the webhook of an event called, if there is one.
+
+    Parameters
+    ----------
+    session
+        A transaction to look for the webhook in.
+    event
+        Name of the event.
+    session_id, predictor_id
+        The model; and the predictor, None for what happens to the model itself.
+    data
+        The event's own part of each payload; JSON-safe.
+    """
+    owner = find_webhook(session, event, session_id, predictor_id)
+    if owner is None:
+        return []
+    common = {
+        "session_id": session_id,
+        "predictor_id": predictor_id,
+        "owner_id": owner.owner_id,
+        "event": event,
+        "url": owner.urls[event],
+    }
+    return [common | {"id": str(uuid.uuid4()), "data": one} for one in data]
 
 
 def add_delivery(
@@ -80,37 +148,7 @@ def add_delivery(
 ) -> None:
     """Have the webhook of an event called, if there is one, once the transaction is committed.
 
-    Parameters
-    ----------
-    session
-        The transaction that writes what the event tells of.
-    event
-        Name of the event.
-    session_id, predictor_id
-        The model; and the predictor, None for what happens to the model itself.
-    data
-        The event's own part of the payload; JSON-safe.
+    Parameters as of `new_deliveries`, in the transaction that writes what the event tells of.
     """
-    owner = find_webhook(session, event, session_id, predictor_id)
-    if owner is None:
-        return
-    session.add(
-        DeliveryRow(
-            id=str(uuid.uuid4()),
-            session_id=session_id,
-            predictor_id=predictor_id,
-            owner_id=owner.owner_id,
-            event=event,
-            url=owner.urls[event],
-            data=data,
-        )
-    )
-
-
-def copy_webhooks(session: Session, parent_id: str, child_id: str) -> None:
-    """Give a model made with the space of another one the webhooks of that one."""
-    row = session.get(WebhookRow, parent_id)
-    if row is not None:
-        session.add(
-            WebhookRow(owner_id=child_id, session_id=child_id, urls=row.urls, secret=row.secret)
-        )
+    for values in new_deliveries(session, event, session_id, predictor_id, [data]):
+        session.add(DeliveryRow(**values))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .columns import ColumnEncoder, ColumnSpec, Encoded, encoder_for
     from .compile_cache import enable_compile_cache, warm_up
+    from .drift import Drift, DriftReference
     from .errors import CheckpointError
     from .frames import FrameStore
     from .model import EmbeddingModel
@@ -33,6 +34,8 @@ __all__ = [
     "ColumnEncoder",
     "ColumnSpec",
     "Decision",
+    "Drift",
+    "DriftReference",
     "EmbeddingModel",
     "Encoded",
     "EpochReport",
@@ -70,6 +73,7 @@ _MODULES = {
     "columns": ("ColumnEncoder", "ColumnSpec", "Encoded", "encoder_for"),
     "compile_cache": ("enable_compile_cache", "warm_up"),
     "errors": ("CheckpointError",),
+    "drift": ("Drift", "DriftReference"),
     "frames": ("FrameStore",),
     "model": ("EmbeddingModel",),
     "plan": ("TrainOptions",),

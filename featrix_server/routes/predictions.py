@@ -30,7 +30,7 @@ from featrix_server.scoring import score
 
 router = APIRouter(prefix="/compute/session/{session_id}", tags=["predictions"])
 
-_FAILURES = failures(401, 403, 404, 409, 410, 413, 422) | {
+_FAILURES = failures(401, 403, 404, 409, 410, 413, 422, 429) | {
     503: {"model": TrainingInProgress, "description": "The predictor is still being trained."}
 }
 SessionId = Annotated[str, PathParameter(description="Id of the predictor's model.")]

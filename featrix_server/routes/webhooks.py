@@ -6,9 +6,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from featrix_server.db import DeliveryRow, DeliveryStatus, SessionRow, WebhookRow
-from featrix_server.routes.context import ContextDep, SessionDep, failures
+from featrix_server.db import DeliveryRow, DeliveryStatus, SessionRow, owners
+from featrix_server.routes.context import ContextDep, OpenSession, SessionDep, failures
 from featrix_server.webhook_call import stamp
 from featrix_server.webhook_schemas import (
     ConfigureWebhooks,
@@ -43,25 +44,23 @@ def configure_webhooks(
     Without a predictor they are the model's: called for what happens to the model itself, and
     for what happens to a predictor that has no URL of its own for the event.
     """
-    if body.predictor_id is not None:
-        session.predictor(body.predictor_id)
     given = check_webhooks(body.webhooks, allow_private=context.settings.private_urls_allowed)
+    place = _place(session, body.predictor_id)
     with context.database.write() as database:
-        database.get_one(SessionRow, session.row.id, with_for_update=True)
-        set_webhooks(database, session.row.id, body.predictor_id, given)
-    return get_webhooks(session, context, body.predictor_id)
+        database.get_one(SessionRow, place[0], with_for_update=True)
+        set_webhooks(database, *place, given)
+        return _shown(database, session, body.predictor_id)
 
 
 @router.post("/disable_webhook", response_model=Webhooks, responses=_COMMON | failures(507))
 def disable(body: DisableWebhook, session: SessionDep, context: ContextDep) -> Webhooks:
     """Have an event no longer told; what waits to be told of it is not told either."""
-    if body.predictor_id is not None:
-        session.predictor(body.predictor_id)
     check_event(body.event_type)
+    place = _place(session, body.predictor_id)
     with context.database.write() as database:
-        database.get_one(SessionRow, session.row.id, with_for_update=True)
-        disable_webhook(database, session.row.id, body.predictor_id, body.event_type)
-    return get_webhooks(session, context, body.predictor_id)
+        database.get_one(SessionRow, place[0], with_for_update=True)
+        disable_webhook(database, *place, body.event_type)
+        return _shown(database, session, body.predictor_id)
 
 
 @router.get("/webhooks", response_model=Webhooks, responses=_COMMON)
@@ -69,18 +68,32 @@ def get_webhooks(
     session: SessionDep, context: ContextDep, predictor_id: PredictorId = None
 ) -> Webhooks:
     """Tell which URLs are called; a secret is only told to be there."""
-    if predictor_id is not None:
-        session.predictor(predictor_id)
-    query = select(WebhookRow).where(WebhookRow.session_id == session.row.id)
     with context.database.read() as database:
-        rows = {row.owner_id: row for row in database.scalars(query)}
-    model = rows.get(session.row.id)
-    own = {row.id: rows[row.id] for row in session.predictors if row.id in rows}
-    wanted = own.values() if predictor_id is None else [own.get(predictor_id)]
+        return _shown(database, session, predictor_id)
+
+
+def _place(session: OpenSession, predictor_id: str | None) -> tuple[str, str | None]:
+    """Return the session, and the predictor in it, whose webhooks are meant."""
+    if predictor_id is None:
+        return session.row.id, None
+    return session.predictor(predictor_id).session_id, predictor_id
+
+
+def _shown(database: Session, session: OpenSession, predictor_id: str | None) -> Webhooks:
+    model = owners(database, session.row.id, None)
+    own = {
+        row.id: [found for found in chain if found.owner_id == row.id]
+        for row in session.all_predictors
+        if (chain := owners(database, row.session_id, row.id))
+    }
+    if predictor_id is None:  # a client that names none means "mine", whichever that is
+        in_force = [*(row for rows in own.values() for row in rows), *model]
+    else:
+        in_force = owners(database, *_place(session, predictor_id))
     return Webhooks(
-        webhooks=shown(model, *wanted),
+        webhooks=shown(in_force),
         model=shown(model),
-        predictors={name: shown(row) for name, row in own.items()},
+        predictors={name: shown(rows) for name, rows in own.items() if rows},
     )
 
 
@@ -97,10 +110,13 @@ def webhook_deliveries(
 
     Finished calls are kept for 30 days.
     """
-    query = select(DeliveryRow).where(DeliveryRow.session_id == session.row.id)
+    query = select(DeliveryRow)
     if predictor_id is not None:
         session.predictor(predictor_id)
         query = query.where(DeliveryRow.predictor_id == predictor_id)
+    else:
+        places = {session.row.id, *(row.session_id for row in session.labelled)}
+        query = query.where(DeliveryRow.session_id.in_(places))
     if event is not None:
         check_event(event)
         query = query.where(DeliveryRow.event == event)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..drift import answer_counts
 from ..errors import CheckpointError
 from ..files import write_atomically
 from .blend import Leash, Temperature, calibrate, find_weights, mix, shift_prior
@@ -145,6 +146,9 @@ class Variant:
         On validation and test rows.
     curves
         What figures are drawn from, on validation rows; not kept with the predictor.
+    predicted
+        Distribution of the answers to validation rows (`drift.answer_counts`); empty for
+        predictors that were trained before it was kept.
     """
 
     epoch: int
@@ -157,6 +161,7 @@ class Variant:
     calibration: dict[str, Any]
     test_metrics: dict[str, Any]
     curves: dict[str, Any] = field(default_factory=dict)
+    predicted: dict[str, Any] = field(default_factory=dict)
 
     @property
     def members(self) -> list[str]:
@@ -216,6 +221,7 @@ def decide(
         half = intervals.factor * intervals.sigma(numbers)
         curves = number_curves(numbers, data.numbers(y[:, None]), half, options.seed)
     metrics, calibration = evaluate(data, division.valid, raw, temperature, final, threshold)
+    predicted = _distribution(data, final, threshold, weight)
     test_metrics: dict[str, Any] = {}
     if len(division.test):
         held = leash.hold({name: one.test for name, one in outcomes.items()})
@@ -227,8 +233,19 @@ def decide(
         test_metrics |= {"rows": len(division.test), **judged.get("after", {})}
     return Variant(
         epoch, weights, leash, temperature, threshold, intervals, metrics, calibration,
-        test_metrics, curves,
+        test_metrics, curves, predicted,
     )  # fmt: skip
+
+
+def _distribution(
+    data: LabelledData, final: np.ndarray, threshold: Threshold | None, weight: np.ndarray | None
+) -> dict[str, Any]:
+    """How the answers to validation rows are distributed, classes weighted as they are in use."""
+    from .evaluation import decide_classes
+
+    if not data.n_classes:
+        return answer_counts(data.numbers(final), ())
+    return answer_counts(decide_classes(np.exp(final), threshold), data.classes, weight)
 
 
 def equal_loss(outcomes: Mapping[str, Outcome], data: LabelledData) -> tuple[float, np.ndarray]:

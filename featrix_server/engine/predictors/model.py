@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..columns import ColumnEncoder
 from ..table import Table
 from . import storage
 from .blend import shift_prior
@@ -65,6 +66,11 @@ class PredictorModel:
         facts = storage.read_facts(folder)
         features = Features(space_folder, facts["options"]["target_column"])
         return cls(features, storage.load(folder, features))
+
+    @property
+    def encoders(self) -> dict[str, ColumnEncoder]:
+        """The columns' encoders by name."""
+        return self._features.encoders
 
     def variant(self, preference: str | None = None) -> Variant:
         """The ensemble that answers under a preference.

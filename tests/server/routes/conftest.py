@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 KEY = "fx_test_key"
 UPLOAD = "/compute/upload_with_new_session/"
-_OF_THE_APP = ("webhook_times",)
+_OF_THE_APP = ("webhook_times", "alert_pace")
 """Arguments of `create_app` beside the settings."""
 
 

@@ -19,7 +19,7 @@ from featrix_server.db import DeliveryRow, now
 from featrix_server.outgoing import is_refused
 from tests.server.receiver import Receiver, receiving
 
-from .conftest import Server, Trained, make_table, running_copy
+from .conftest import Server, Trained, running_copy
 from .test_gate import assert_envelope
 
 QUICK = delivery.Times(retry_after_s=(0.02, 0.02, 0.02, 0.02), timeout_s=1.0, poll_s=0.01)
@@ -204,24 +204,6 @@ def test_a_training_that_fails_says_why(
     facts = receiver.told[0].payload["data"]
     assert facts["status"] == "error"
     assert "data.parquet" in facts["error"]
-
-
-def test_labels_of_their_own_make_a_model_with_the_same_webhooks(
-    trained: Trained, tmp_path: Path
-) -> None:
-    with running_copy(trained, tmp_path / "data") as model:
-        configure(model.server, model.path, training_finished=URL)
-        fields = {"foundation_model_id": model.session_id, "target_column": "price"}
-        files = {"file": ("labels.csv", make_table())}
-        created = model.server.http.post(
-            "/compute/train_on_foundational_model",
-            data=fields | {"target_column_type": "scalar"},
-            files=files,
-        ).json()
-        path = f"/compute/session/{created['session_id']}"
-        assert model.server.http.get(f"{path}/webhooks").json()["model"] == {
-            "training_finished": URL
-        }
 
 
 def test_failures_are_tried_again_five_times_in_all(
