@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import threading
 import time
@@ -21,9 +20,9 @@ from featrix_notebook.profiler import Profiler
 from featrix_notebook.surface import Floats, Position, Surface
 from featrix_notebook.widgets import heatmap_spec, wire
 from featrix_notebook.widgets.base import FeatrixWidget
+from featrix_notebook.widgets.handlers import Handler, Handlers
 
 View = Literal["value", "confidence", "class"]
-ClickHandler = Callable[..., object]
 _PUSH_S = 0.1
 
 
@@ -122,7 +121,7 @@ class PredictionHeatmap(FeatrixWidget):
         self._height = _checked_height(height)
         self._units = dict(units or {})
         self._reached: tuple[float, float] | None = None
-        self._handlers: list[ClickHandler] = []
+        self._handlers = Handlers("on_click")
         self._cause = "user"
         self._pushed_at, self._faced = 0.0, False
         self._timer: threading.Timer | None = None
@@ -388,7 +387,7 @@ class PredictionHeatmap(FeatrixWidget):
             value = float(self._surface.values[at])
             return self._surface.results.get(self._surface.place(at), value)
 
-    def on_click(self, handler: ClickHandler) -> Callable[[], None]:
+    def on_click(self, handler: Handler) -> Callable[[], None]:
         """Call ``handler(cell, record)`` whenever the reader selects a cell.
 
         A handler of one parameter gets the position alone. It should be quick: the page waits.
@@ -398,25 +397,12 @@ class PredictionHeatmap(FeatrixWidget):
         Callable
             Call it to stop the handler.
         """
-        if not callable(handler):
-            raise TypeError(f"on_click needs a function, not a {type(handler).__name__}.")
-        self._handlers.append(handler)
-
-        def stop() -> None:
-            if handler in self._handlers:
-                self._handlers.remove(handler)
-
-        return stop
+        return self._handlers.add(handler)
 
     def _on_cell(self, _: Any) -> None:
-        at, record = self.cell, self.record
-        if at is None or self._cause != "user":
-            return
-        for handler in tuple(self._handlers):
-            if _takes_two(handler):
-                handler(at, record)
-            else:
-                handler(at)
+        at = self.cell
+        if at is not None and self._cause == "user":
+            self._handlers.call(at, self.record)
 
     # ---------------------------------------------------------------- requests of the page
 
@@ -525,13 +511,3 @@ def _checked_height(height: Any) -> int:
     if not 200 <= height <= 4000:
         raise ValueError(f"height must be between 200 and 4000 pixels, not {height!r}.")
     return int(height)
-
-
-def _takes_two(handler: ClickHandler) -> bool:
-    try:
-        inspect.signature(handler).bind(None, None)
-    except TypeError:
-        return False
-    except ValueError:  # some built-ins have no signature
-        return False
-    return True

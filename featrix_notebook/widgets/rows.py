@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 
 from featrix_notebook import coding
 from featrix_notebook.frames import Points
+from featrix_notebook.widgets.handlers import Handler, Handlers
 
 Cause = Literal["user", "python"]
-SelectHandler = Callable[..., object]
 _CARD_TEXT = 300
 _CARD_VALUES = 200
 
@@ -33,7 +32,7 @@ class ShowsRows(traitlets.HasTraits):
     def _begin_rows(self, seed: int) -> None:
         self._seed = seed
         self._lock = threading.RLock()
-        self._handlers: list[SelectHandler] = []
+        self._handlers = Handlers("on_select")
         self._cause: Cause = "user"
 
     def _take(self, points: Points) -> None:
@@ -100,7 +99,7 @@ class ShowsRows(traitlets.HasTraits):
             )
         return np.flatnonzero(self._index.isin(wanted))
 
-    def on_select(self, handler: SelectHandler) -> Callable[[], None]:
+    def on_select(self, handler: Handler) -> Callable[[], None]:
         """Call ``handler(ids, cause)`` whenever the selection changes.
 
         ``cause`` is ``"user"`` or ``"python"``; a handler of one parameter gets the ids alone. It
@@ -111,24 +110,11 @@ class ShowsRows(traitlets.HasTraits):
         Callable
             Call it to stop the handler.
         """
-        if not callable(handler):
-            raise TypeError(f"on_select needs a function, not a {type(handler).__name__}.")
-        self._handlers.append(handler)
-
-        def stop() -> None:
-            if handler in self._handlers:
-                self._handlers.remove(handler)
-
-        return stop
+        return self._handlers.add(handler)
 
     @traitlets.observe("_selected")
     def _on_selected(self, change: Mapping[str, Any]) -> None:
-        ids, cause = self.selected_ids, self._cause
-        for handler in tuple(self._handlers):
-            if _takes_two(handler):
-                handler(ids, cause)
-            else:
-                handler(ids)
+        self._handlers.call(self.selected_ids, self._cause)
 
     def _row_values(self, point: Any) -> list[list[str | None]]:
         """Name and text of each value of a row; None where it is missing."""
@@ -174,13 +160,3 @@ def in_range(name: str, value: Any, low: float, high: float) -> float:
     if not low <= number <= high:
         raise ValueError(f"{name} must be between {low:g} and {high:g}, not {value!r}.")
     return number
-
-
-def _takes_two(handler: SelectHandler) -> bool:
-    try:
-        inspect.signature(handler).bind(None, None)
-    except TypeError:
-        return False
-    except ValueError:  # some built-ins have no signature
-        return False
-    return True

@@ -146,9 +146,11 @@ class Kernel:
 class Opened:
     """A page with a widget on it."""
 
+    kernel_class = Kernel
+
     def __init__(self, page: Page, widget: Any) -> None:
         self.page, self.widget = page, widget
-        self.kernel = Kernel(widget)
+        self.kernel = self.kernel_class(widget)
         self.complaints: list[str] = []
         page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else 0)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -200,7 +202,7 @@ Open = Callable[..., Opened]
 
 
 @contextmanager
-def opener(browser: Browser) -> Iterator[Open]:
+def opener(browser: Browser, kind: type[Opened] = Opened) -> Iterator[Open]:
     """A function that opens a widget on a page of its own; a complaint in its console fails."""
     pages: list[Opened] = []
 
@@ -209,7 +211,7 @@ def opener(browser: Browser) -> Iterator[Open]:
         page = browser.new_context(**context).new_page()
         page.add_init_script(script)
         page.goto("about:blank")
-        opened = Opened(page, widget)
+        opened = kind(page, widget)
         pages.append(opened)
         opened.start(dark=dark)
         return opened

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Playwright
 
 from featrix_notebook.coding import CATEGORY_COLORS, NUMBER_COLORS
 from featrix_notebook.widgets.heatmap import PredictionHeatmap
-from tests.browser.heatmap_page import Open, Opened, opener
+from tests.browser.heatmap_page import Open, OpenedHeatmap, heatmap_opener
 from tests.browser.sphere_page import launched
 from tests.notebook.asking import AnyPredictor
 from tests.notebook.test_heatmap import HOSTILE
@@ -29,7 +29,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def open_heatmap(browser: Browser) -> Iterator[Open]:
-    with opener(browser) as open_:
+    with heatmap_opener(browser) as open_:
         yield open_
 
 
@@ -45,7 +45,7 @@ def rgb(color: str) -> np.ndarray:
     return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
 
 
-def colors_of_cells(opened: Opened, shape: tuple[int, int]) -> np.ndarray:
+def colors_of_cells(opened: OpenedHeatmap, shape: tuple[int, int]) -> np.ndarray:
     """The colour a little off the middle of each cell, where no text stands."""
     left, top, width, height = opened.plot()
     shot = opened.pixels()
