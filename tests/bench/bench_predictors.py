@@ -106,12 +106,27 @@ def peers(task: str, slow: bool) -> dict[str, Callable[[], Any]]:
         from pytabkit import RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
 
         kind = RealMLP_TD_S_Classifier if classify else RealMLP_TD_S_Regressor
-        return kind(device="cpu", n_threads=1, random_state=0)
+        return with_numbers(kind(device="cpu", n_threads=1, random_state=0))
 
     found: dict[str, Callable[[], Any]] = {
         "linear": lambda: linear(task), "HistGB": hist, "LightGBM": light, "XGBoost": extreme,
     }  # fmt: skip
     return found | ({"CatBoost": cat, "RealMLP-S": realmlp} if slow else {})
+
+
+def with_numbers(model: Any) -> Any:
+    """A model that takes no missing numbers, given their medians."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    columns = make_column_transformer(
+        (fill, make_column_selector(dtype_include="number")),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    )
+    return make_pipeline(columns.set_output(transform="pandas"), model)
 
 
 def fit_peer(name: str, make: Callable[[], Any], x: pd.DataFrame, y: np.ndarray) -> Any:

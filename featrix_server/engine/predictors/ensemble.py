@@ -56,9 +56,14 @@ def choose_members(data: LabelledData) -> tuple[list[Member], dict[str, str]]:
         ]
     else:
         names = list(VARIANTS)
-        if len(data) * max(data.n_classes, 1) > MUCH_WORK:
+        work = len(data) * max(data.n_classes, 1)
+        if work > MUCH_WORK:
             names = names[:2]
-        reasons["members"] = f"network, {len(names)} shapes of boosted trees, linear"
+        side = "above" if work > MUCH_WORK else "at most"
+        reasons["members"] = (
+            f"network, {len(names)} shapes of boosted trees, linear: rows times classes are {side} "
+            f"{MUCH_WORK:,}"
+        )
         members = [BoostedMember(name, "columns", VARIANTS[name], categorical) for name in names]
         members.append(LinearMember("linear", "codes"))
     if embedding:
