@@ -18,7 +18,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from featrix_server import safejson
 from featrix_server.db import Database, DeliveryRow, PredictionBlockRow, UsageRow, now
@@ -29,6 +29,25 @@ _BLOCKS_A_COMMIT = 5  # of a large batch, so that others get their turn in betwe
 _HEAD = 23  # characters of a uuid in front of its last twelve digits and their hyphen
 _RECORD_BYTES = 65_536  # JSON bytes a record may take on average; larger ones are cut
 _CUT_COLUMNS, _CUT_CHARS = 1000, 1000
+
+# Made once: putting a statement together costs as much as running it.
+_LAST = select(func.max(PredictionBlockRow.id))
+_APPEND = insert(PredictionBlockRow)
+_ADD = (
+    update(UsageRow)
+    .where(
+        UsageRow.predictor_id == bindparam("to_predictor"),
+        UsageRow.endpoint_id == bindparam("to_endpoint"),
+        UsageRow.day == bindparam("to_day"),
+    )
+    .values(
+        last_used_at=bindparam("more_last_used_at"),
+        calls=UsageRow.calls + bindparam("more_calls"),
+        predictions=UsageRow.predictions + bindparam("more_predictions"),
+        errors=UsageRow.errors + bindparam("more_errors"),
+        latency_ms=UsageRow.latency_ms + bindparam("more_latency_ms"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -168,13 +187,12 @@ class PredictionLog:
 
     def _commit(self, group: list[_Written]) -> None:
         blocks = [block for written in group for block in written.blocks]
-        newest = func.coalesce(func.max(PredictionBlockRow.id), 0)
         with self._database.quick_write() as connection:
-            last = connection.scalar(select(newest)) or 0
+            last = connection.scalar(_LAST) or 0
             for block in blocks:
                 last += block["n"]
                 block["id"] = last
-            connection.execute(insert(PredictionBlockRow), blocks)
+            connection.execute(_APPEND, blocks)
             _count(connection, group)
             if deliveries := [one for written in group for one in written.deliveries]:
                 connection.execute(insert(DeliveryRow), deliveries)
@@ -307,22 +325,9 @@ def _count(connection: Connection, group: Sequence[_Written]) -> None:
             if written.is_call and place == 0:
                 total.calls += 1
                 total.latency_ms += block["latency_ms"]
-    for (predictor_id, endpoint_id, day), total in sums.items():
-        counted = connection.execute(
-            update(UsageRow)
-            .where(
-                UsageRow.predictor_id == predictor_id,
-                UsageRow.endpoint_id == endpoint_id,
-                UsageRow.day == day,
-            )
-            .values(
-                calls=UsageRow.calls + total.calls,
-                predictions=UsageRow.predictions + total.predictions,
-                errors=UsageRow.errors + total.errors,
-                latency_ms=UsageRow.latency_ms + total.latency_ms,
-                last_used_at=total.last_used_at,
-            )
-        )
-        if not counted.rowcount:
-            row = {"predictor_id": predictor_id, "endpoint_id": endpoint_id, "day": day}
+    for key, total in sums.items():
+        added = dict(zip(("to_predictor", "to_endpoint", "to_day"), key, strict=True))
+        added |= {f"more_{name}": value for name, value in vars(total).items()}
+        if not connection.execute(_ADD, added).rowcount:
+            row = dict(zip(("predictor_id", "endpoint_id", "day"), key, strict=True))
             connection.execute(insert(UsageRow), row | vars(total))
