@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from starlette.responses import Response
 
 from featrix_server.db import OPEN_STATUSES, Database, JobRow, PredictorRow, SessionRow
@@ -23,6 +23,18 @@ from featrix_server.store import predictor_folder
 
 if TYPE_CHECKING:
     from featrix_server.engine import PredictorModel
+
+# Made once: putting it together takes longer than running it.
+_ASKED = (
+    select(PredictorRow, JobRow)
+    .join(JobRow, JobRow.id == PredictorRow.job_id)
+    .join(SessionRow, SessionRow.id == PredictorRow.session_id)
+    .where(
+        PredictorRow.id == bindparam("predictor"),
+        or_(PredictorRow.session_id == bindparam("session"), labelled_for(bindparam("session"))),
+        SessionRow.deleted_at.is_(None),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -142,19 +154,9 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
         404 if there is no such predictor; 409 if its training came to nothing; 410 if the model
         has expired.
     """
-    query = (
-        select(PredictorRow, JobRow)
-        .join(JobRow, JobRow.id == PredictorRow.job_id)
-        .join(SessionRow, SessionRow.id == PredictorRow.session_id)
-        .where(
-            PredictorRow.id == predictor_id,
-            or_(PredictorRow.session_id == session_id, labelled_for(session_id)),
-            SessionRow.deleted_at.is_(None),
-        )
-    )
     with context.database.read() as database:
         session = database.get(SessionRow, session_id)
-        found = database.execute(query).first()
+        found = database.execute(_ASKED, {"predictor": predictor_id, "session": session_id}).first()
     if found is None or session is None or session.deleted_at is not None:
         known = find_session(session_id, context).row.id  # it may be the model that is not there
         if known != session_id:  # a published name

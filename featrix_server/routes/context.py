@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 from fastapi import Path as PathParameter
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import BindParameter, ColumnElement, and_, select
 
 from featrix_server.db import SPACE_JOBS, Database, JobRow, PredictorRow, SessionRow
 from featrix_server.deprecation import mark_answer
@@ -139,7 +139,7 @@ def find_session(
     )
 
 
-def labelled_for(session_id: str) -> ColumnElement[bool]:
+def labelled_for(session_id: str | BindParameter[str]) -> ColumnElement[bool]:
     """Return the condition that a predictor learned from a table of labels for this model."""
     return and_(SessionRow.parent_id == session_id, PredictorRow.labels_digest.is_not(None))
 

@@ -36,8 +36,9 @@ EndpointId = Annotated[str, PathParameter(description="Id of an endpoint.")]
 @router.post("/endpoints", response_model=EndpointInfo, responses=_COMMON | failures(413))
 def create_endpoint(body: CreateEndpoint, request: Request, context: ContextDep) -> EndpointInfo:
     """Make an endpoint of a predictor. The answer holds its key."""
-    find_session(body.session_id, context).predictor(body.predictor_id)
-    facts = body.model_dump(exclude={"api_key"})
+    session = find_session(body.session_id, context)
+    session.predictor(body.predictor_id)
+    facts = body.model_dump(exclude={"api_key"}) | {"session_id": session.row.id}
     row = context.endpoints.create(api_key=body.api_key, **facts)
     info = _info(context, request, row)
     return info.model_copy(update={"api_key": body.api_key or context.endpoints.key_of(row)})

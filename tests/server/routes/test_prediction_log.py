@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from featrix_server.db import open_database
@@ -188,11 +189,12 @@ def test_no_acknowledged_prediction_is_lost_when_the_server_is_killed(
 
     def work(_: int) -> None:
         with host.api(record) as http:
+            http.timeout = httpx.Timeout(120)  # the first one loads and compiles the predictor
             body = {"predictor_id": made, "query_record": ROW}
             while True:
                 try:
                     answer = http.post(f"{asked.model.path}/predict", json=body)
-                except Exception:  # it was killed
+                except (httpx.NetworkError, httpx.RemoteProtocolError):  # it was killed
                     return
                 acknowledged.append(answer.json()["prediction_uuid"])
                 if len(acknowledged) == 60:
