@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .helper import NotebookHelper
     from .widgets.dashboard import TrainingDashboard
     from .widgets.heatmap import PredictionHeatmap
+    from .widgets.link import link
     from .widgets.movie import TrainingMovie
     from .widgets.sphere import SphereExplorer
 
@@ -22,6 +23,7 @@ __all__ = [
     "SphereExplorer",
     "TrainingDashboard",
     "TrainingMovie",
+    "link",
 ]
 
 _HOMES = {
@@ -30,6 +32,7 @@ _HOMES = {
     "SphereExplorer": ".widgets.sphere",
     "TrainingDashboard": ".widgets.dashboard",
     "TrainingMovie": ".widgets.movie",
+    "link": ".widgets.link",
 }
 
 

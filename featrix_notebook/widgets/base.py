@@ -16,6 +16,8 @@ import anywidget
 import traitlets
 from IPython.display import publish_display_data
 
+from featrix_notebook import pages
+
 STATIC = Path(__file__).resolve().parent.parent / "static"
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
 
@@ -61,6 +63,9 @@ class FeatrixWidget(anywidget.AnyWidget):
     # By which a page knows that two views show the same widget.
     _uid = traitlets.Unicode().tag(sync=True)
 
+    # Groups of widgets that move together, and in what (`link.py`, `js/src/shared/link.ts`).
+    _links = traitlets.List(traitlets.Dict()).tag(sync=True)
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "_bundle" in cls.__dict__:
@@ -102,6 +107,22 @@ class FeatrixWidget(anywidget.AnyWidget):
         """
         with contextlib.suppress(AttributeError):
             del self.comm._reply_subshell_id
+
+    def _page_state(self) -> dict[str, Any]:
+        """The synced traits of our own, as JSON."""
+        hosts = {*anywidget.AnyWidget.class_trait_names(sync=True), "_esm", "_css", "_anywidget_id"}
+        names = set(self.trait_names(sync=True)) - hosts
+        return {name: pages.coded(getattr(self, name)) for name in sorted(names)}
+
+    def _page_part(self) -> dict[str, Any]:
+        """What a page with no kernel needs of this widget (``PageData`` of `page.ts`)."""
+        return {"bundle": self._bundle, "state": self._page_state(), "answers": {}}
+
+    def _take_links(self, links: list[dict[str, Any]]) -> None:
+        """Be linked to these groups and no others; a closed widget keeps what it had."""
+        if self.comm is not None:
+            with self.hold_sync():
+                self._links = links
 
     def summary(self) -> str:
         """One or more plain lines that say what the widget shows."""

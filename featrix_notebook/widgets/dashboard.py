@@ -146,11 +146,17 @@ class TrainingDashboard(FeatrixWidget):
 
     def _store(self) -> None:
         """Put the whole content into the widget's state, for pages with no kernel behind them."""
-        message, buffers = self._state()
-        self.snapshot = {
-            "message": message,
-            "buffers": [base64.b64encode(data).decode("ascii") for data in buffers],
-        }
+        self.snapshot = _as_text(*self._state())
+
+    def _page_part(self) -> dict[str, Any]:
+        part = super()._page_part()
+        with self._send_lock:
+            sent = self._sent
+            message, buffers = self._state()
+            self._sent = sent  # pages with a kernel have got nothing new
+        for run in message["runs"]:
+            run["controls"] = False
+        return {**part, "state": {**part["state"], "snapshot": _as_text(message, buffers)}}
 
     # ------------------------------------------------------------ from the page
 
@@ -203,6 +209,11 @@ class TrainingDashboard(FeatrixWidget):
         for source in self._sources:
             source.unsubscribe(self._updated)
         super().close()
+
+
+def _as_text(message: wire.Message, buffers: Sequence[memoryview]) -> dict[str, Any]:
+    coded = [base64.b64encode(data).decode("ascii") for data in buffers]
+    return {"message": message, "buffers": coded}
 
 
 def _in_words(source: Source) -> str:

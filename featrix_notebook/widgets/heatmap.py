@@ -15,7 +15,7 @@ import traitlets
 
 from featrix_client.grid_axes import MAX_AXES
 from featrix_client.records import clean_record
-from featrix_notebook import coding, surface_sources, what_if
+from featrix_notebook import coding, pages, surface_sources, what_if
 from featrix_notebook.profiler import Profiler
 from featrix_notebook.surface import Floats, Position, Surface
 from featrix_notebook.widgets import heatmap_spec, wire
@@ -462,6 +462,18 @@ class PredictionHeatmap(FeatrixWidget):
                 name = self._surface.classes[self._surface.predicted[place]]
                 told["class"] = coding.text(name)
             return told | {"record": heatmap_spec.facts(self._surface.record(place))}
+
+    def _page_part(self) -> dict[str, Any]:
+        part = super()._page_part()
+        still = {"asks": False, "canRefine": False, "canReturn": False}
+        spec = {**self._spec, **still, "controls": [], "classChoices": []}
+        cells = np.ndindex(*spec["shape"])
+        facts = ((f"cell/{','.join(map(str, at))}", self._cell_facts({"at": at})) for at in cells)
+        return {
+            **part,
+            "state": {**part["state"], "_spec": spec},
+            "answers": pages.within(facts),
+        }
 
     def close(self) -> None:
         """Take the widget off the page; what is under way is dropped."""

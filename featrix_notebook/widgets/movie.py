@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from featrix_notebook import coding, frames
+from featrix_notebook import coding, frames, pages
 from featrix_notebook.coding import Coding
 from featrix_notebook.live import ENDED, RunFeed
 from featrix_notebook.movie import losses as curves
@@ -444,12 +444,13 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
         str
             The page.
         """
-        from featrix_notebook.movie.page import movie_page
+        return pages.page_of([self], self._points.title or "Training movie", path)
 
-        text = movie_page(self)
-        if path is not None:
-            Path(path).expanduser().write_text(text, encoding="utf-8")
-        return text
+    def _page_part(self) -> dict[str, Any]:
+        from featrix_notebook.movie.page import movie_part
+
+        with self._lock:
+            return movie_part(self, self._page_state())
 
     def close(self) -> None:
         """Take the widget off the page and stop following its model. Closing twice is harmless."""

@@ -28,6 +28,8 @@ class ShowsRows(traitlets.HasTraits):
 
     # Places in the order of the points, uint32; the page never needs to know row ids.
     _selected = traitlets.CBytes(b"").tag(sync=True)
+    # The rows of the points, for linked widgets: see `keys_of`. Empty while there are none.
+    _keys = traitlets.Bytes(b"").tag(sync=True)
 
     def _begin_rows(self, seed: int) -> None:
         self._seed = seed
@@ -39,6 +41,16 @@ class ShowsRows(traitlets.HasTraits):
         self._points = points
         self._order = stratified_order(points.xyz, self._seed)
         self._index = pd.Index(points.row_ids)
+        if self._keys:
+            self._keys = keys_of(points.row_ids)[self._order].tobytes()
+
+    @traitlets.observe("_links")
+    def _on_links(self, change: Mapping[str, Any]) -> None:
+        shared = {what for link in change["new"] for what in link["what"]}
+        if not shared & {"selection", "hover"}:
+            self._keys = b""
+        elif not self._keys:
+            self._keys = keys_of(self._points.row_ids)[self._order].tobytes()
 
     @property
     def selection(self) -> pd.DataFrame:
@@ -129,6 +141,27 @@ class ShowsRows(traitlets.HasTraits):
             words = None if gone else coding.text(value, _CARD_TEXT)
             values.append([coding.text(table.columns[place]), words])
         return values
+
+
+def keys_of(row_ids: NDArray[Any]) -> NDArray[np.uint32] | NDArray[np.float64]:
+    """A number a row that tells the same rows in every widget of a page.
+
+    Whole numbers stand for themselves, in uint32 where they fit. Any other id becomes a negative
+    number of 53 bits, its hash; of ids that repeat, those after the first go by their count, too.
+    """
+    index = pd.Index(row_ids).infer_objects()
+    times = index.to_series().groupby(index, dropna=False).cumcount().to_numpy()
+    if pd.api.types.is_integer_dtype(index.dtype) and not times.any():
+        whole: NDArray[np.int64] = index.to_numpy()
+        if not len(whole) or (whole.min() >= 0 and whole.max() < 2**32):
+            return whole.astype(np.uint32)
+        if whole.min() >= 0 and whole.max() < 2**53:
+            return whole.astype(np.float64)
+    words = index.astype(str).to_numpy(dtype=object)
+    repeated = times > 0
+    words[repeated] = words[repeated] + "\0" + times[repeated].astype(str).astype(object)
+    hashes = pd.util.hash_array(words, categorize=False) >> np.uint64(11)
+    return -1.0 - hashes.astype(np.float64)
 
 
 def stratified_order(xyz: NDArray[np.float32], seed: int) -> NDArray[np.int64]:

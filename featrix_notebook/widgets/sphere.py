@@ -11,11 +11,13 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from featrix_notebook import coding, frames
+from featrix_notebook import coding, frames, pages
+from featrix_notebook.coding import Coding
 from featrix_notebook.live import ENDED, RunFeed
 from featrix_notebook.widgets import sphere_colors, wire
 from featrix_notebook.widgets.base import FeatrixWidget
 from featrix_notebook.widgets.rows import ShowsRows, in_range
+from featrix_notebook.widgets.sphere_colors import Choice
 
 OPEN = ("queued", "running", "paused")
 _UNIT = 32767
@@ -100,7 +102,7 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
         self._refreshed_at, self._epochs_seen = 0.0, 0
         points = frames.read_points(source, rows)
         self._take(points)
-        self._color_by, self._coding = sphere_colors.code(self._points, color_by)
+        self._color_by, self._coding = self._code(color_by)
         super().__init__(
             _spec=self._describe(),
             _positions=_quantise(points.xyz[self._order]),
@@ -121,15 +123,22 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
     @color_by.setter
     def color_by(self, value: Any) -> None:
         with self._lock:
-            self._color_by, self._coding = sphere_colors.code(self._points, value)
+            self._color_by, self._coding = self._code(value)
             self._wanted = value
             with self.hold_sync():
                 self._codes = self._coding.codes[self._order].tobytes()
                 self._spec = self._describe()
 
+    def choices(self) -> list[Choice]:
+        """What the points can be coloured by."""
+        return sphere_colors.choices(self._points)
+
+    def _code(self, color_by: Any) -> tuple[Hashable | None, Coding]:
+        return sphere_colors.code(self._points, color_by)
+
     def _describe(self) -> dict[str, Any]:
         """All that is small, as one JSON object for the page (`js/src/sphere/store.ts`)."""
-        choices = sphere_colors.choices(self._points)
+        choices = self.choices()
         current = [i for i, choice in enumerate(choices) if choice.key == self._color_by]
         return {
             **self._options,
@@ -167,7 +176,7 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
         self.send({"v": wire.VERSION, "kind": kind, "id": request, "parts": [], **answer})
 
     def _color_by_choice(self, choice: Any) -> None:
-        choices = sphere_colors.choices(self._points)
+        choices = self.choices()
         if not isinstance(choice, int) or not 0 <= choice < len(choices):
             raise ValueError(f"There is no column number {choice!r} to colour by.")
         self.color_by = choices[choice].key
@@ -231,6 +240,11 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
         super().close()
 
     # ------------------------------------------------------------------ without a kernel
+
+    def _page_part(self) -> dict[str, Any]:
+        with self._lock:
+            colors = pages.color_answers(self, self._spec, lambda _: {})
+            return {**super()._page_part(), "answers": {**pages.row_answers(self), **colors}}
 
     def summary(self) -> str:
         """What the sphere shows, in words."""

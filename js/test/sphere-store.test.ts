@@ -12,7 +12,7 @@ class Host {
 
   constructor(points: number[], codes: number[], offset = 0) {
     this.state = {
-      _spec: { n: codes.length } as SphereState["_spec"],
+      _spec: { n: codes.length, choices: [], color: { choice: null } } as unknown as SphereState["_spec"],
       _positions: shifted(new Uint8Array(Int16Array.from(points).buffer), offset),
       _codes: shifted(Uint8Array.from(codes), offset),
       _selected: shifted(new Uint8Array(0), offset),

@@ -8,6 +8,8 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tests.browser.conftest import wait_until
+
 SPHERE = """
 import numpy as np
 import pandas as pd
@@ -22,13 +24,20 @@ sphere = SphereExplorer(xyz, rows=rows, color_by="name", size=14)
 sphere.on_select(lambda ids, cause: heard.append([ids, cause]))
 sphere
 """
+LINKED = """
+from featrix_notebook import link
+
+other = SphereExplorer(xyz[::-1], rows=rows[::-1], size=14)
+joined = link(sphere, other)
+other
+"""
 
 
 def test_a_click_a_colour_and_a_selection_travel(
     lab: Any, open_notebook: Callable[[str], Any]
 ) -> None:
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_code_cell(SPHERE), new_code_cell("sphere.select([2])")]
+    cells = [new_code_cell(SPHERE), new_code_cell("sphere.select([2])"), new_code_cell(LINKED)]
     nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "sphere.ipynb")
     notebook = open_notebook("sphere.ipynb")
     page = notebook.page
@@ -68,4 +77,17 @@ def test_a_click_a_colour_and_a_selection_travel(
     notebook.theme("Dark")
     page.wait_for_timeout(600)
     notebook.screenshot("sphere-dark")
+    # What is done in one of two linked spheres arrives in both, by row and not by place.
+    notebook.run(2)
+    wait_until(lambda: notebook.python("other.selected_ids") == [2], "the selection is taken over")
+    page.locator(".ftx-sphere-stage").nth(1).focus()
+    page.keyboard.press("p")
+    page.keyboard.press("Enter")
+    wait_until(lambda: notebook.python("sphere.selected_ids") == [1], "a selection is shared")
+    assert notebook.python("other.selected_ids") == [1]
+    notebook.python("joined.unlink()")
+    page.wait_for_timeout(600)
+    page.keyboard.press("Escape")
+    wait_until(lambda: notebook.python("other.selected_ids") == [], "it is cleared")
+    assert notebook.python("sphere.selected_ids") == [1]
     assert notebook.complaints == []

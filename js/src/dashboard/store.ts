@@ -1,4 +1,5 @@
 /** The data of a dashboard, one store a model: views come and go, this stays. */
+import { Link, type LinkState } from "../shared/link.ts";
 import type { Model } from "../shared/model.ts";
 import { decode, Inbox, isMessage, type Frame, type Message } from "../shared/wire.ts";
 import { Rows } from "../plot/rows.ts";
@@ -70,6 +71,7 @@ export interface DashboardState extends Record<string, unknown> {
   /** The last known content as text, for pages with no kernel. */
   snapshot: { message?: unknown; buffers?: string[] };
   _version: string;
+  _links?: LinkState["_links"];
 }
 
 /** A move of the crosshair redraws no lines. */
@@ -100,6 +102,9 @@ export class DashboardStore {
   #model: Model<DashboardState>;
   #live = false;
   #nextId = 1;
+  readonly #link: Link;
+  /** Where a linked widget stands: the crosshair goes back there when the pointer leaves. */
+  #shared: number | null = null;
 
   constructor(model: Model<DashboardState>) {
     this.#model = model;
@@ -122,6 +127,22 @@ export class DashboardStore {
         this.#tell();
       },
     });
+    const linked = model as unknown as Model<LinkState>;
+    this.#link = new Link(linked, (what, value) => {
+      if (what !== "epoch" || typeof value !== "number") return;
+      this.#shared = value;
+      this.point(value);
+    });
+    this.#link.open(linked);
+  }
+
+  /** Move the crosshair to an epoch, or away. */
+  point(epoch: number | null): void {
+    if (epoch !== null) this.#link.share("epoch", epoch);
+    const to = epoch ?? (this.#link.shares("epoch") ? this.#shared : null);
+    if (to === this.ui.cursor) return;
+    this.ui.cursor = to;
+    this.#tell("cursor");
   }
 
   /** Call `listener` after each change; the returned function ends that. */
@@ -143,6 +164,7 @@ export class DashboardStore {
   }
 
   dispose(): void {
+    this.#link.dispose();
     this.#inbox.dispose();
     this.#listeners.clear();
   }

@@ -55,7 +55,7 @@ export class DashboardView {
     this.#main = new Chart(this.#mainEl, {
       height: 300,
       endLabels: true,
-      onCursor: (x) => this.#point(x),
+      onCursor: (x) => this.#store.point(x),
       onZoom: (range) => this.#zoom(range),
     });
     const csv = h("button", { type: "button", class: "ftx-button", title: "Download every row as CSV" }, "CSV");
@@ -102,7 +102,7 @@ export class DashboardView {
       void exportPng(this.el, this.#store.runs, canvases, this.#panels.map(({ measure }) => measure.label));
     });
     this.#owner.on(this.#mainEl, "keydown", (event) => this.#key(event));
-    this.#owner.on(this.#mainEl, "blur", () => this.#point(null));
+    this.#owner.on(this.#mainEl, "blur", () => this.#store.point(null));
   }
 
   /** Once the element is on the page: follow its theme and draw. */
@@ -234,7 +234,7 @@ export class DashboardView {
     const chart = new Chart(box, {
       height: 130,
       endLabels: false,
-      onCursor: (x) => this.#point(x),
+      onCursor: (x) => this.#store.point(x),
       // The sphere's epochs are in no other chart.
       onZoom: (range) => measure.key !== SPHERE_LOSS && this.#zoom(range),
     });
@@ -253,13 +253,6 @@ export class DashboardView {
       for (const { value, measure } of this.#panels) setText(value, short(read(rowsOf(run, measure), measure.key)));
     }
     return new Map(run ? measures.map(({ key }) => [key, read(run.space, key)]) : []);
-  }
-
-  #point(x: number | null): void {
-    const { ui } = this.#store;
-    if (x === ui.cursor) return;
-    ui.cursor = x;
-    this.#store.changed("cursor");
   }
 
   #moveCursors(): void {
@@ -289,7 +282,7 @@ export class DashboardView {
     const moves: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: x.length - 1 };
     const to = moves[event.key];
     if (to !== undefined) {
-      this.#point(x[Math.max(0, Math.min(x.length - 1, to))] as number);
+      this.#store.point(x[Math.max(0, Math.min(x.length - 1, to))] as number);
       this.#reader.say(this.#atCursor());
     } else if (event.key === "+" || event.key === "=" || event.key === "-") {
       const [from, until] = ui.range ?? fullRange(runs);

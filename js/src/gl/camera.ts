@@ -134,6 +134,12 @@ export function face(camera: Camera, x: number, y: number, z: number): Camera {
   };
 }
 
+export function sameCamera(a: Camera, b: Camera): boolean {
+  return (
+    a.yaw === b.yaw && a.pitch === b.pitch && a.zoom === b.zoom && a.panX === b.panX && a.panY === b.panY
+  );
+}
+
 /** A camera between two, along the shorter way round; t in 0..1. */
 export function between(from: Camera, to: Camera, t: number): Camera {
   const mix = (a: number, b: number): number => a + (b - a) * t;

@@ -2,10 +2,11 @@
  * What one heatmap knows; its views share it. `featrix_notebook/widgets/heatmap.py` is the other
  * end.
  */
+import { Link, type LinkState, type Told, type What } from "../shared/link.ts";
 import { watch, type Cleanup, type Model } from "../shared/model.ts";
 import { Requests } from "../shared/requests.ts";
 import { bytesOf } from "../shared/wire.ts";
-import type { AxisSpec } from "./axis.ts";
+import { tickText, type AxisSpec } from "./axis.ts";
 import { flatIndex, placeOf, planeOf, readCells, type Cells, type Plane } from "./cells.ts";
 
 export type ViewName = "value" | "confidence" | "class";
@@ -54,7 +55,7 @@ export interface Spec {
   summary: string;
 }
 
-export interface HeatmapState {
+export interface HeatmapState extends LinkState {
   _spec: Spec;
   _cells: DataView;
   _cell: number[];
@@ -75,6 +76,9 @@ export interface CellFacts {
   problem?: string;
 }
 
+/** Label of each axis, and what stands there. */
+type NamedCell = [string, string][];
+
 const EMPTY: Cells = { values: new Float32Array(0), confidence: null, codes: null };
 /** A slider moves sixty times a second; more questions than this would only wait. */
 const ASK_MS = 50;
@@ -82,13 +86,13 @@ const CACHED_CELLS = 500;
 
 export class HeatmapStore {
   cells: Cells = EMPTY;
-  /** Where the reader's keys are; it outlives a view that is drawn anew. */
-  cursor: number[] = [];
   contours = false;
   /** What went wrong with the last wish, in words. */
   problem = "";
+  #cursor: readonly number[] = [];
   readonly #model: Model<HeatmapState>;
   readonly #requests: Requests;
+  readonly #link: Link;
   readonly #listeners = new Set<(change: Change) => void>();
   readonly #cleanups: Cleanup[];
   readonly #facts = new Map<number, Promise<CellFacts>>();
@@ -110,6 +114,11 @@ export class HeatmapStore {
       watch(model, "_slice", () => this.#tell("slice")),
       watch(model, "_show", () => this.#tell("show")),
     ];
+    const linked = model as unknown as Model<LinkState>;
+    this.#link = new Link(linked, (what, value) => this.#apply(what, value));
+    this.#share("cell");
+    this.#share("show");
+    this.#link.open(linked);
   }
 
   get spec(): Spec {
@@ -147,6 +156,16 @@ export class HeatmapStore {
 
   select(position: readonly number[]): void {
     this.#save("_cell", [...position]);
+  }
+
+  /** Where the reader's keys are; it outlives a view that is drawn anew. */
+  get cursor(): readonly number[] {
+    return this.#cursor;
+  }
+
+  set cursor(position: readonly number[]) {
+    this.#cursor = position;
+    this.#share("hover");
   }
 
   get hover(): readonly number[] {
@@ -226,6 +245,7 @@ export class HeatmapStore {
 
   dispose(): void {
     clearTimeout(this.#timer);
+    this.#link.dispose();
     for (const cleanup of this.#cleanups) cleanup();
     this.#requests.dispose();
     this.#listeners.clear();
@@ -253,7 +273,44 @@ export class HeatmapStore {
   }
 
   #tell(change: Change): void {
+    this.#share(change);
     for (const listener of [...this.#listeners]) listener(change);
+  }
+
+  // -------------------------------------------------------------------- linked widgets
+
+  #share(change: Change): void {
+    if (change === "cell") this.#link.share("selection", this.#named(this.cell));
+    else if (change === "hover") {
+      this.#link.share("hover", this.#named(this.#cursor.length ? this.#cursor : this.hover));
+    } else if (change === "show") this.#link.share("color", { show: this.show });
+  }
+
+  #apply(what: What, value: Told): void {
+    const { cell, show } = (value ?? {}) as { cell?: NamedCell; show?: ViewName };
+    if (what === "color" && show && this.spec.views.includes(show)) this.show = show;
+    else if (what === "hover") this.hover = cell ? this.#placed(cell) : [];
+    else if (what === "selection" && (cell || value === null)) {
+      const position = cell ? this.#placed(cell) : [];
+      if (position.length === 3) this.slice = position[2]!;
+      if (position.length || this.cell.length) this.select(position);
+    }
+  }
+
+  /** A cell by what stands there: another heatmap may have its axes elsewhere, and other steps. */
+  #named(position: readonly number[]): { cell: NamedCell } | null {
+    if (!position.length) return null;
+    const { axes } = this.spec;
+    return { cell: axes.map((axis, i) => [axis.label, tickText(axis, position[i]!)]) };
+  }
+
+  /** Where such a cell is here; empty where it is not. */
+  #placed(cell: NamedCell): number[] {
+    const position = this.spec.axes.map((axis) => {
+      const text = cell.find(([label]) => label === axis.label)?.[1];
+      return axis.ticks.findIndex((_, i) => tickText(axis, i) === text);
+    });
+    return cell.length === position.length && position.every((index) => index >= 0) ? position : [];
   }
 
   #ask(): void {

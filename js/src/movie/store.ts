@@ -1,6 +1,7 @@
 /** What one movie knows; its views share it. `featrix_notebook/widgets/movie.py` is the other end. */
 
-import { HOME, type Camera } from "../gl/camera.ts";
+import { HOME, sameCamera, type Camera } from "../gl/camera.ts";
+import type { Told, What } from "../shared/link.ts";
 import { listen, watch, type Model } from "../shared/model.ts";
 import { bytesOf, isMessage } from "../shared/wire.ts";
 import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "../sphere/rows.ts";
@@ -55,6 +56,8 @@ const BLOCK_BYTES = 256 * 1024;
 /** Requests for frames on their way at once. */
 const AT_ONCE = 2;
 const TOLD_MS = 200;
+/** The camera is told to the kernel when it has rested so long: its films look from there. */
+const REST_MS = 250;
 const RETRY_MS = 3000;
 
 export interface ExportProgress {
@@ -78,6 +81,7 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
   #ticked = 0;
   #told = 0;
   #tellTimer = 0;
+  #cameraTimer = 0;
   #retry = 0;
   #shown = -1;
   #closed = false;
@@ -99,8 +103,9 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
       watch(model, "_codes", () => this.#readCodes()),
       watch(model, "_log", () => this.#readLog()),
       watch(model, "_camera", () => {
-        this.#readCamera();
-        this.tell("time");
+        if (!this.#readCamera()) return;
+        this.link.share("camera", this.camera);
+        this.tell("camera");
       }),
       watch(model, "epoch", () => this.#goTo(model.get("epoch"))),
       watch(model, "playing", () => this.#play(model.get("playing"))),
@@ -109,6 +114,9 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
         this.#jobs.get(String(content["job"]))?.(content as unknown as ExportProgress);
       }),
     );
+    this.#shareEpoch();
+    if (this.camera) this.link.share("camera", this.camera);
+    this.openLink();
     this.#pull();
   }
 
@@ -133,6 +141,7 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
   override dispose(): void {
     this.#closed = true;
     clearTimeout(this.#tellTimer);
+    clearTimeout(this.#cameraTimer);
     clearTimeout(this.#retry);
     super.dispose();
   }
@@ -149,7 +158,10 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     if (ms > 0) {
       this.#ticked = now;
       const moved = clock.advance(ms, this.#ready());
-      if (moved) this.#place();
+      if (moved) {
+        this.#place();
+        this.#shareEpoch();
+      }
       if (moved || !clock.playing) this.#tellKernel();
     }
     return clock.playing && (clock.time < clock.last ? this.#ready() > clock.time : !clock.live);
@@ -177,18 +189,25 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
   }
 
   #moved(): void {
+    this.#arrive();
+    this.#tellKernel();
+  }
+
+  #arrive(): void {
     this.#place();
     this.#pull();
-    this.#tellKernel();
+    this.#shareEpoch();
     this.tell("time");
+  }
+
+  #shareEpoch(): void {
+    if (Number.isFinite(this.epoch)) this.link.share("epoch", this.epoch);
   }
 
   #goTo(epoch: number): void {
     if (epoch === this.spec.epochs[frameAt(this.clock.time)]) return;
     this.clock.seek(timeOf(this.spec.epochs, epoch));
-    this.#place();
-    this.#pull();
-    this.tell("time");
+    this.#arrive();
   }
 
   #play(playing: boolean): void {
@@ -243,16 +262,26 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     }, wait) as unknown as number;
   }
 
-  /** The camera came to rest: the kernel's films look from there. */
-  tellCamera(): void {
-    if (!this.camera) return;
-    this.model.set("_camera", { ...this.camera });
+  override look(camera: Camera): void {
+    super.look(camera);
+    clearTimeout(this.#cameraTimer);
+    this.#cameraTimer = globalThis.setTimeout(() => {
+      this.model.set("_camera", { ...camera });
+      this.model.save_changes();
+    }, REST_MS) as unknown as number;
+  }
+
+  override hover(point: number): void {
+    if (point === this.hovered) return;
+    super.hover(point);
+    if (this.#closed) return;
+    this.model.set("_hovered", point);
     this.model.save_changes();
   }
 
-  tellHovered(point: number): void {
-    this.model.set("_hovered", point);
-    this.model.save_changes();
+  protected override apply(what: What, value: Told): void {
+    if (what !== "epoch") super.apply(what, value);
+    else if (typeof value === "number") this.seekEpoch(value);
   }
 
   // ---------------------------------------------------------------- requests
@@ -404,8 +433,13 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     this.tell("log");
   }
 
-  #readCamera(): void {
-    const camera = this.model.get("_camera");
-    if (camera && typeof camera.yaw === "number") this.camera = { ...HOME, ...camera };
+  /** Returns whether the kernel's camera is another one than the reader's. */
+  #readCamera(): boolean {
+    const told = this.model.get("_camera");
+    if (!told || typeof told.yaw !== "number") return false;
+    const camera = { ...HOME, ...told };
+    if (this.camera && sameCamera(camera, this.camera)) return false;
+    this.camera = camera;
+    return true;
   }
 }

@@ -22,7 +22,6 @@ const HELP =
   "last, square brackets change the speed. Shift and arrow keys turn the sphere, plus and minus zoom, " +
   "0 returns to the first view. N and P walk from point to point, Enter selects the point. B and L " +
   "draw a box or a lasso, Escape clears.";
-const REST_MS = 250;
 
 export class MovieView {
   readonly #root: HTMLElement;
@@ -44,7 +43,6 @@ export class MovieView {
   readonly #legend: Legend;
   readonly #count = h("div", { class: "ftx-sphere-selected", role: "status", "aria-live": "polite" });
   readonly #clear = h("button", { class: "ftx-button", type: "button" }, "Clear");
-  #cameraTimer = 0;
   #reduced = false;
   /** The time on show, and whether it played then. */
   #shown = -1;
@@ -66,7 +64,6 @@ export class MovieView {
       changed: () => this.#renderPanel(),
       recolor: () => this.#curve.recolor(),
       reducedMotion: (reduced) => this.#setReduced(reduced),
-      hovered: (point) => store.tellHovered(point),
     });
     this.#transport = new Transport(store, {
       loop: (on) => {
@@ -86,7 +83,6 @@ export class MovieView {
   }
 
   dispose(): void {
-    clearTimeout(this.#cameraTimer);
     this.#owner.dispose();
     this.#announcer.dispose();
     this.#curve.dispose();
@@ -127,12 +123,6 @@ export class MovieView {
         context, look, clock.time, clock.last, positions, chosen.subarray(0, MOST_TRAILS),
         (point) => this.#figure.colorOf(point),
       );
-    };
-    const noted = stage.onCamera;
-    stage.onCamera = (camera) => {
-      noted(camera);
-      clearTimeout(this.#cameraTimer);
-      this.#cameraTimer = window.setTimeout(() => store.tellCamera(), REST_MS);
     };
     // In the capturing phase: a slider or a picture with the focus must not take the movie's keys.
     this.#owner.on(this.#root, "keydown", (event) => this.#key(event), { capture: true });
@@ -192,6 +182,8 @@ export class MovieView {
     if (change === "time") this.#moved();
     else if (change === "codes") stage.changed("codes");
     else if (change === "selected") this.#figure.readSelection();
+    else if (change === "camera") this.#figure.readCamera();
+    else if (change === "hover") this.#figure.readHovered();
     else if (change === "log") this.#curve.update();
     else if (change === "rows") {
       this.#trails.reset();

@@ -2,7 +2,7 @@
 
 import { buildPalette } from "../gl/palette.ts";
 import { HIDDEN, type Palette, type Renderer } from "../gl/scene.ts";
-import type { Camera } from "../gl/camera.ts";
+import { sameCamera, type Camera } from "../gl/camera.ts";
 import type { Pixel } from "../gl/lasso.ts";
 import { followForcedColors, followReducedMotion, type Announcer } from "../shared/a11y.ts";
 import { h, setText } from "../shared/dom.ts";
@@ -22,7 +22,10 @@ export interface FigureStore {
   readonly codes: Uint8Array;
   readonly state: Uint8Array;
   readonly selected: Uint32Array;
-  camera: Camera | null;
+  readonly camera: Camera | null;
+  readonly hovered: number;
+  look(camera: Camera): void;
+  hover(point: number): void;
   row(point: number): Promise<RowValues>;
   select(points: ArrayLike<number>, mode: SelectMode): void;
 }
@@ -35,8 +38,6 @@ export interface FigureHandlers {
   /** The colours of the page are others. */
   recolor(): void;
   reducedMotion(reduced: boolean): void;
-  /** The point under the pointer, -1 for none. */
-  hovered(point: number): void;
 }
 
 export interface FigureStyle {
@@ -49,7 +50,6 @@ const NOTHING: FigureHandlers = {
   changed: () => undefined,
   recolor: () => undefined,
   reducedMotion: () => undefined,
-  hovered: () => undefined,
 };
 const NARROW_PX = 620;
 let figures = 0;
@@ -96,9 +96,7 @@ export class Figure {
     });
     this.stage = new Stage(scene, readColors(root));
     this.stage.camera = store.camera ?? this.stage.camera;
-    this.stage.onCamera = (camera) => {
-      store.camera = camera;
-    };
+    this.stage.onCamera = (camera) => store.look(camera);
     this.#toolbar = new Toolbar({
       mode: (mode) => this.#setMode(mode),
       through: (on) => this.#setThrough(on),
@@ -148,6 +146,7 @@ export class Figure {
 
   dispose(): void {
     clearTimeout(this.#hintTimer);
+    this.#store.hover(-1);
     this.#owner.dispose();
     this.stage.dispose();
   }
@@ -165,7 +164,7 @@ export class Figure {
 
   /** Points stand for other rows than before. */
   newRows(): void {
-    this.stage.hovered = this.stage.current = -1;
+    this.stage.hovered = this.stage.current = this.stage.linked = -1;
     this.#card.hide();
     this.stage.changed("positions", "codes", "state");
     this.readSelection();
@@ -186,6 +185,19 @@ export class Figure {
     this.stage.dim = this.#store.selected.length > 0;
     this.stage.changed("state");
     this.#on.changed();
+  }
+
+  /** Look from where the store says: another view, a linked widget or the kernel moved. */
+  readCamera(): void {
+    const { camera } = this.#store;
+    if (!camera || sameCamera(camera, this.stage.camera)) return;
+    this.stage.follow(camera);
+    this.#toolbar.setAutoRotate(false);
+  }
+
+  readHovered(): void {
+    this.stage.linked = this.#store.hovered;
+    this.stage.drawOverlay();
   }
 
   #recolor(): void {
@@ -303,6 +315,7 @@ export class Figure {
   #escape(): void {
     if (this.#mode !== "turn") this.#setMode("turn");
     this.stage.current = this.stage.hovered = -1;
+    this.#store.hover(-1);
     this.stage.drawOverlay();
     this.#card.hide();
     if (this.#store.selected.length) this.select([], "replace");
@@ -316,6 +329,7 @@ export class Figure {
       point = point < 0 && step < 0 ? n - 1 : (point + step + n) % n;
       if (!this.isShown(point)) continue;
       this.stage.current = point;
+      this.#store.hover(point);
       this.stage.face(point);
       const { width, height } = this.stage.view;
       void this.#describe(point, { x: width / 2, y: height / 2 }).then((values) => {
@@ -329,7 +343,7 @@ export class Figure {
     if (point === this.stage.hovered) return;
     this.stage.hovered = point;
     this.stage.drawOverlay();
-    this.#on.hovered(point);
+    this.#store.hover(point);
     if (point < 0) this.#card.hide();
     else await this.#describe(point, at);
   }

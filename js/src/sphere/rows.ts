@@ -6,9 +6,11 @@
 import type { Camera } from "../gl/camera.ts";
 import type { Coding } from "../gl/palette.ts";
 import { SELECTED } from "../gl/scene.ts";
+import { Link, type LinkState, type Told, type What } from "../shared/link.ts";
 import { watch, type Cleanup, type Model } from "../shared/model.ts";
 import { Requests } from "../shared/requests.ts";
 import { bytesOf } from "../shared/wire.ts";
+import { RowKeys } from "./keys.ts";
 
 export interface ColorSpec extends Coding {
   /** Place in `choices`, or null when coloured by nothing on the list. */
@@ -21,12 +23,14 @@ export interface ColorSpec extends Coding {
   openHigh: boolean;
 }
 
-export interface RowsState {
+export interface RowsState extends LinkState {
   _selected: DataView;
+  /** See `RowKeys`; empty while the widget is linked to no other. */
+  _keys?: DataView;
   _version: string;
 }
 
-export type RowsChange = "spec" | "codes" | "selected";
+export type RowsChange = "spec" | "codes" | "selected" | "camera" | "hover";
 export type SelectMode = "replace" | "add" | "toggle";
 /** Name and text of a value; null where it is missing. */
 export type RowValues = [string, string | null][];
@@ -42,11 +46,20 @@ export abstract class RowsStore<State extends RowsState, Change extends string> 
   selected = new Uint32Array(0);
   /** Where the reader last looked from: a view drawn anew starts there. */
   camera: Camera | null = null;
+  /** The point that the reader points at, here or in a linked widget; -1 for none. */
+  hovered = -1;
+  protected readonly link: Link;
   protected readonly model: Model<State>;
   protected readonly requests: Requests;
   protected readonly cleanups: Cleanup[] = [];
   readonly #listeners = new Set<(change: Change | RowsChange) => void>();
   readonly #rows = new Map<number, RowValues>();
+  #keys = new RowKeys(undefined, 0);
+  #keysFrom: DataView | undefined;
+  /** Choices of a colour on their way. */
+  #coloring = 0;
+
+  abstract readonly spec: { choices: { label: string; group: string }[]; color: ColorSpec };
 
   constructor(model: Model<State>) {
     this.model = model;
@@ -56,7 +69,9 @@ export abstract class RowsStore<State extends RowsState, Change extends string> 
         this.readSelected();
         this.tell("selected");
       }),
+      watch(model, "_keys", () => this.#shareSelection()),
     );
+    this.link = new Link(model as unknown as Model<LinkState>, (what, value) => this.apply(what, value));
   }
 
   get version(): string {
@@ -70,7 +85,32 @@ export abstract class RowsStore<State extends RowsState, Change extends string> 
 
   /** Ask the kernel to colour by another choice; the codes come back as state. */
   async colorBy(choice: number): Promise<void> {
-    await this.requests.ask("color", { choice });
+    this.#coloring++;
+    try {
+      const answer = this.requests.ask("color", { choice });
+      this.#shareColor(choice);
+      await answer;
+    } finally {
+      this.#coloring--;
+    }
+  }
+
+  /** The reader looks from elsewhere. */
+  look(camera: Camera): void {
+    this.camera = camera;
+    this.link.share("camera", camera);
+    if (this.link.shares("camera")) this.tell("camera");
+  }
+
+  /** The reader points at another point, or with -1 at none. */
+  hover(point: number): void {
+    if (point === this.hovered) return;
+    this.hovered = point;
+    if (this.#rowKeys.known) {
+      const row = point < 0 ? null : { row: this.#rowKeys.of(Uint32Array.of(point))[0]! };
+      this.link.share("hover", row);
+    }
+    if (this.link.shares("hover")) this.tell("hover");
   }
 
   /** The values of a point's row, from the kernel once and then from memory. */
@@ -103,12 +143,15 @@ export abstract class RowsStore<State extends RowsState, Change extends string> 
   }
 
   dispose(): void {
+    this.link.dispose();
     for (const cleanup of this.cleanups.splice(0)) cleanup();
     this.requests.dispose();
     this.#listeners.clear();
   }
 
   protected tell(change: Change | RowsChange): void {
+    // Colours asked for in the page are shared when they are asked for: answers come in any order.
+    if (change === "spec" && !this.#coloring) this.#shareColor(this.spec.color.choice);
     for (const listener of [...this.#listeners]) listener(change);
   }
 
@@ -116,6 +159,8 @@ export abstract class RowsStore<State extends RowsState, Change extends string> 
   protected newRows(count: number): void {
     this.state = new Uint8Array(count);
     this.#rows.clear();
+    this.#keysFrom = undefined;
+    this.hovered = -1;
   }
 
   protected readSelected(): void {
@@ -124,5 +169,51 @@ export abstract class RowsStore<State extends RowsState, Change extends string> 
     this.selected = packed.filter((point) => point < this.state.length);
     this.state.fill(0);
     for (const point of this.selected) this.state[point] = SELECTED;
+    this.#shareSelection();
+  }
+
+  /** Take part in the links, with everything in place. */
+  protected openLink(): void {
+    this.#shareColor(this.spec.color.choice);
+    this.link.open(this.model as unknown as Model<LinkState>);
+  }
+
+  /** Show what a linked widget shows. */
+  protected apply(what: What, value: Told): void {
+    if (what === "camera") this.look(value as Camera);
+    else if (what === "color") this.#takeColor(value as { label?: string; group?: string });
+    else if (what === "selection" && value instanceof Float64Array) {
+      const points = this.#rowKeys.points(value).sort();
+      const held = this.selected;
+      if (points.length !== held.length || points.some((point, i) => point !== held[i])) {
+        this.select(points, "replace");
+      }
+    } else if (what === "hover") {
+      const { row } = (value ?? {}) as { row?: number };
+      this.hover(row === undefined ? -1 : this.#rowKeys.points(Float64Array.of(row))[0] ?? -1);
+    }
+  }
+
+  get #rowKeys(): RowKeys {
+    const data = this.model.get("_keys");
+    if (data !== this.#keysFrom) this.#keys = new RowKeys(data, this.state.length);
+    this.#keysFrom = data;
+    return this.#keys;
+  }
+
+  #shareSelection(): void {
+    if (this.#rowKeys.known) this.link.share("selection", this.#rowKeys.of(this.selected));
+  }
+
+  #shareColor(place: number | null): void {
+    const choice = place === null ? undefined : this.spec.choices[place];
+    if (choice) this.link.share("color", { label: choice.label, group: choice.group });
+  }
+
+  #takeColor({ label, group }: { label?: string; group?: string }): void {
+    const { choices, color } = this.spec;
+    const place = choices.findIndex((choice) => choice.label === label && choice.group === group);
+    if (place < 0 || place === color.choice) return;
+    this.colorBy(place).catch(() => undefined); // it keeps its colours, and its legend says which
   }
 }

@@ -39,6 +39,8 @@ export class Stage {
   /** Points to ring: under the pointer, and walked to by keyboard; -1 for none. */
   hovered = -1;
   current = -1;
+  /** Pointed at in a linked widget. */
+  linked = -1;
   /** The box or lasso being drawn. */
   outline: readonly Pixel[] = [];
   /** Called with the renderer's kind when that changes. */
@@ -160,6 +162,12 @@ export class Stage {
     this.autoRotate = false;
   }
 
+  /** Look from where somebody else does, and tell nobody. */
+  follow(camera: Camera): void {
+    this.stop();
+    this.#show(camera);
+  }
+
   #travel(to: Camera): void {
     this.stop();
     if (this.reducedMotion) this.#move(to);
@@ -170,8 +178,12 @@ export class Stage {
   }
 
   #move(camera: Camera): void {
-    this.camera = camera;
+    this.#show(camera);
     this.onCamera(camera);
+  }
+
+  #show(camera: Camera): void {
+    this.camera = camera;
     this.#moving = true;
     clearTimeout(this.#settle);
     this.#settle = window.setTimeout(() => {
@@ -295,7 +307,7 @@ export class Stage {
     const ratio = this.#overlay.width / this.view.width;
     context.scale(ratio, ratio);
     context.strokeStyle = this.colors.ring;
-    for (const point of new Set([this.hovered, this.current])) {
+    for (const point of new Set([this.hovered, this.current, this.linked])) {
       if (point < 0 || point >= this.#scene().codes.length) continue;
       const { x, y } = this.place(point);
       context.lineWidth = 2;

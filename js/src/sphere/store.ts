@@ -43,6 +43,7 @@ export class SphereStore extends RowsStore<SphereState, Change> {
       }),
       watch(model, "_spec", () => this.tell("spec")),
     );
+    this.openLink();
   }
 
   get spec(): Spec {

@@ -65,6 +65,8 @@ export class SphereView {
     if (change === "positions") this.#figure.newRows();
     else if (change === "codes") this.#figure.stage.changed("codes");
     else if (change === "selected") this.#figure.readSelection();
+    else if (change === "camera") this.#figure.readCamera();
+    else if (change === "hover") this.#figure.readHovered();
     else this.#figure.readSpec(HELP);
   }
 

@@ -1,6 +1,6 @@
 /**
  * Not a widget: the host of widgets in an exported page, where there is no kernel. What a kernel
- * would answer is in the page; `featrix_notebook/movie/page.py` writes it.
+ * would answer is in the page; `featrix_notebook/pages.py` writes it.
  */
 import type { Cleanup, Model, Widget } from "../shared/model.ts";
 import { WIRE_VERSION } from "../shared/wire.ts";
@@ -25,9 +25,9 @@ export interface PageData {
   state: Record<string, Json | Bytes>;
   /** By request: `kind` and the value of its only field, such as `color/3`. */
   answers: Record<string, Answer>;
-  /** The bytes of all frames, those of one after another; a request takes a part of them. */
-  frames: string;
-  frameBytes: number;
+  /** Of a movie: the bytes of all frames, one after another; a request takes a part of them. */
+  frames?: string;
+  frameBytes?: number;
 }
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
@@ -39,7 +39,7 @@ function valueOf(value: Json | Bytes): unknown {
   return typeof text === "string" ? new DataView(bytesOf(text).buffer) : value;
 }
 
-const KEYS: Record<string, string> = { color: "choice", row: "point" };
+const KEYS: Record<string, string> = { color: "choice", row: "point", cell: "at" };
 
 class PageModel implements Model {
   readonly #values: Record<string, unknown> = {};
@@ -49,7 +49,7 @@ class PageModel implements Model {
 
   constructor(data: PageData) {
     this.#data = data;
-    this.#frames = bytesOf(data.frames);
+    this.#frames = bytesOf(data.frames ?? "");
     for (const [key, value] of Object.entries(data.state)) this.#values[key] = valueOf(value);
   }
 
@@ -87,7 +87,7 @@ class PageModel implements Model {
     const reply = { v: WIRE_VERSION, seq: 0, kind, id, parts: [] as object[] };
     if (kind === "frames") {
       const { from, to } = request as unknown as { from: number; to: number };
-      const { frameBytes } = this.#data;
+      const { frameBytes = 0 } = this.#data;
       const part = new DataView(this.#frames.buffer, from * frameBytes, (to - from) * frameBytes);
       const n = part.byteLength / 2;
       reply.parts.push({ name: "xy", dtype: "i2", shape: [n], n, codec: "raw" });

@@ -1,0 +1,135 @@
+"""Widgets as one self-contained page: no kernel, no network."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from featrix_notebook import coding
+
+if TYPE_CHECKING:
+    from featrix_notebook.widgets.base import FeatrixWidget
+
+# Values of rows or cells beyond this many characters, and colours beyond this many bytes, stay in
+# the notebook.
+_MOST_TEXT = 1_500_000
+_MOST_COLORS = 40
+_MOST_CODES = 8_000_000
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none';
+ script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; img-src data: blob:">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ margin: 0; background: #fff; color: #1c1f24; font-family: system-ui, sans-serif; }}
+main {{ max-width: 1180px; margin: 24px auto; padding: 0 16px; }}
+main > div + div {{ margin-top: 24px; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #111318; color: #eceff4; }} }}
+</style>
+</head>
+<body>
+<main id="widgets"><noscript>{summary}</noscript></main>
+<script type="application/json" id="data">{data}</script>
+<script type="application/json" id="host">{host}</script>
+<script type="module">
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const url = URL.createObjectURL(new Blob([read("host")], {{ type: "text/javascript" }}));
+const {{ default: show }} = await import(url);
+const {{ bundles, widgets }} = read("data");
+for (const widget of widgets) {{
+  const el = document.getElementById("widgets").appendChild(document.createElement("div"));
+  await show({{ ...widget, bundle: bundles[widget.bundle] }}, el);
+}}
+</script>
+</body>
+</html>
+"""
+
+
+def page_of(widgets: Sequence[FeatrixWidget], title: str, path: str | Path | None = None) -> str:
+    """The page with these widgets, one below the other; also written to `path`.
+
+    Raises
+    ------
+    ValueError
+        When a widget has nothing to show yet.
+    """
+    from featrix_notebook.widgets.base import bundle
+
+    parts = [widget._page_part() for widget in widgets]
+    text = _PAGE.format(
+        title=escape(coding.text(title, 200)),
+        summary=escape("\n".join(widget.summary() for widget in widgets)),
+        data=_script(
+            {
+                "bundles": {name: bundle(name) for name in {part["bundle"] for part in parts}},
+                "widgets": parts,
+            }
+        ),
+        host=_script(bundle("page")),
+    )
+    if path is not None:
+        Path(path).expanduser().write_text(text, encoding="utf-8")
+    return text
+
+
+def coded(value: Any) -> Any:
+    """A trait's value as JSON; bytes become base64 text (`js/src/widgets/page.ts`)."""
+    if isinstance(value, (bytes, memoryview)):
+        return {"bytes": base64.b64encode(value).decode("ascii")}
+    return value
+
+
+def _script(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def row_answers(widget: Any) -> dict[str, Any]:
+    """What the page says of each point, as far as there is room."""
+    points = range(len(widget._order))
+    return within((f"row/{point}", {"values": widget._row_values(point)}) for point in points)
+
+
+def within(answers: Any) -> dict[str, Any]:
+    """Pairs of a request and the fields of its answer, as far as there is room for them."""
+    kept: dict[str, Any] = {}
+    room = _MOST_TEXT
+    for request, message in answers:
+        room -= len(json.dumps(message, ensure_ascii=False))
+        if room < 0:
+            break
+        kept[request] = {"message": message}
+    return kept
+
+
+def color_answers(
+    widget: Any, spec: Mapping[str, Any], also: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    """What the page does when the reader colours by something else.
+
+    `also` gives further answers that belong to a colour, from the widget's description of it.
+    """
+    answers: dict[str, Any] = {}
+    now = widget._color_by, widget._coding
+    most = min(_MOST_COLORS, _MOST_CODES // max(1, len(widget._order)))
+    try:
+        for place, choice in enumerate(widget.choices()[:most]):
+            widget._color_by, widget._coding = widget._code(choice.key)
+            described = widget._describe()
+            changed = {**spec, "color": described["color"], "summary": described["summary"]}
+            codes = widget._coding.codes[widget._order].tobytes()
+            answers[f"color/{place}"] = {"state": {"_codes": coded(codes), "_spec": changed}}
+            answers |= also(described)
+    finally:
+        widget._color_by, widget._coding = now
+    return answers
