@@ -28,7 +28,9 @@ class Profiler:
         What the columns of the record may be set to.
     changed
         Called after each change, in whichever thread made it and under `lock`: with whether the
-        axes are others than before, and whether the surface is whole.
+        axes are others than before.
+    settled
+        Called when a surface is whole, without the lock: it may take its time.
 
     Attributes
     ----------
@@ -49,7 +51,8 @@ class Profiler:
         surface: Surface,
         predictor: Any,
         ranges: Mapping[str, Range],
-        changed: Callable[[bool, bool], None],
+        changed: Callable[[bool], None],
+        settled: Callable[[], None],
     ) -> None:
         self.lock = threading.RLock()
         self.surface, self.predictor, self.ranges = surface, predictor, dict(ranges)
@@ -58,7 +61,7 @@ class Profiler:
         self.asked = self.answered = 0
         self.problem: str | None = None
         self._earlier: list[list[Axis]] = []
-        self._changed = changed
+        self._changed, self._settled = changed, settled
         self._worker = NewestOnly("featrix-heatmap")
 
     @property
@@ -85,7 +88,9 @@ class Profiler:
             self.initial = dict(surface.base)
             if moved:
                 self._earlier = []
-            self._changed(moved, len(surface.results) == surface.size)
+            self._changed(moved)
+        if len(surface.results) == surface.size:
+            self._settled()
 
     def learn_ranges(self) -> None:
         """Ask the server what the columns may be; without an answer there are fewer sliders."""
@@ -94,11 +99,11 @@ class Profiler:
         except Exception as error:  # whatever the client raises: a heatmap is shown without them
             with self.lock:
                 self.problem = f"The ranges of the columns could not be read: {error}"
-                self._changed(False, False)
+                self._changed(False)
             return
         with self.lock:
             self.ranges = found
-            self._changed(False, False)
+            self._changed(False)
 
     # ---------------------------------------------------------------- wishes
 
@@ -142,7 +147,7 @@ class Profiler:
             # The class predicted most often may be another there; the picture must not change its
             # meaning under the reader's hand.
             wanted.target_class = self.surface.shown_class
-            self._changed(False, False)
+            self._changed(False)
             self._worker.do(partial(self._sweep, wanted, self.asked, quiet))
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -169,6 +174,7 @@ class Profiler:
 
     def _sweep(self, wanted: Surface, number: int, quiet: bool, stale: Stale) -> None:
         """Ask for a surface, first for every n-th cell, and show it as it comes."""
+        whole = False
         try:
             for step, places in looks(wanted.shape):
                 chosen = [
@@ -176,31 +182,34 @@ class Profiler:
                 ]
                 records = [wanted.record(place) for place in chosen]
                 results = what_if.ask(self.predictor, records) if records else []
-                wanted.put(chosen, results)
                 _check_columns(wanted, results)
-                if step > 1:
-                    wanted.spread(step)
                 # A newer wish waits: what came is shown, as it is newer than what stands there.
                 dropped = stale()
-                whole = len(wanted.results) >= (len(wanted.own) or wanted.size)
-                if whole:
-                    wanted.step = 1
-                self._put_up(wanted, number if whole else self.answered, whole and not quiet)
+                with self.lock:  # after the first look it is what is shown, and being read
+                    wanted.put(chosen, results)
+                    whole = len(wanted.results) >= (len(wanted.own) or wanted.size)
+                    if whole:
+                        wanted.step = 1
+                    elif step > 1:
+                        wanted.spread(step)
+                    self._put_up(wanted, number if whole else self.answered)
                 if dropped or whole:
-                    return
+                    break
         except Exception as error:  # whatever the client raises is told on the page
             with self.lock:
                 self.problem, self.answered = coding.text(error, _PROBLEM_LENGTH), number
                 self.axes = self.surface.axes  # what is shown is what can be refined
-                self._changed(False, False)
+                self._changed(False)
+            return
+        if whole and not quiet:
+            self._settled()
 
-    def _put_up(self, surface: Surface, answered: int, settled: bool) -> None:
-        with self.lock:
-            # Another class may have been chosen meanwhile.
-            surface.target_class = self.surface.target_class or surface.target_class
-            moved = surface.axes is not self.surface.axes
-            self.surface, self.answered = surface, answered
-            self._changed(moved, settled)
+    def _put_up(self, surface: Surface, answered: int) -> None:
+        # Another class may have been chosen meanwhile.
+        surface.target_class = self.surface.target_class or surface.target_class
+        moved = surface.axes is not self.surface.axes
+        self.surface, self.answered = surface, answered
+        self._changed(moved)
 
 
 def _check_columns(surface: Surface, results: Sequence[Any]) -> None:

@@ -125,9 +125,10 @@ def read_grid(grid: Any) -> Surface:
         surface.base = dict(grid.base_record)
     else:
         surface.base, surface.own = _common(
-            {surface.place(position): record for position, record in grid.records.items()}
+            {surface.place(position): record for position, record in dict(grid.records).items()}
         )
-    surface.put([surface.place(position) for position in grid.results], grid.results.values())
+    results = dict(grid.results)  # a copy: it may be filled from another thread
+    surface.put([surface.place(position) for position in results], results.values())
     return surface
 
 

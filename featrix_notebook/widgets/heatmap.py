@@ -131,7 +131,9 @@ class PredictionHeatmap(FeatrixWidget):
         read.surface.given_threshold = None if threshold is None else float(threshold)
         read.surface.maximize = bool(maximize)
         read.surface.title = str(title or read.surface.title)
-        self._profiler = Profiler(read.surface, read.predictor, read.ranges or {}, self._changed)
+        self._profiler = Profiler(
+            read.surface, read.predictor, read.ranges or {}, self._changed, self._settled
+        )
         self._lock = self._profiler.lock
         self._list_controls()
         super().__init__(_show=show, **self._state(), **kwargs)
@@ -146,16 +148,18 @@ class PredictionHeatmap(FeatrixWidget):
         if read.predictor is not None and read.ranges is None:
             threading.Thread(target=self._profiler.learn_ranges, daemon=True).start()
 
-    def _changed(self, moved: bool, settled: bool) -> None:
+    def _changed(self, moved: bool) -> None:
         """Show what the profiler has; called under its lock, from any thread."""
         if moved:
             self._reached, self._faced = None, False
             self._select([])
         self._list_controls()
         self._push()
-        if settled:
-            self._face_optimum()
-            self.refresh_outputs()
+
+    def _settled(self) -> None:
+        """A surface is whole: bring what is stored with the notebook up to date."""
+        self._face_optimum()
+        self.refresh_outputs()
 
     def _list_controls(self) -> None:
         asked = self._profiler
@@ -308,12 +312,13 @@ class PredictionHeatmap(FeatrixWidget):
     def _on_fill(self, _: Any, __: Any) -> None:
         """Called in the thread that fills, after each part of a batch."""
         with self._lock:
-            if time.monotonic() - self._pushed_at >= _PUSH_S:
-                self._follow_grid()
-            elif self._timer is None:
+            due = time.monotonic() - self._pushed_at >= _PUSH_S
+            if not due and self._timer is None:
                 self._timer = threading.Timer(_PUSH_S, self._follow_grid)
                 self._timer.daemon = True
                 self._timer.start()
+        if due:
+            self._follow_grid()
 
     def _follow_grid(self) -> None:
         with self._lock:
@@ -324,7 +329,7 @@ class PredictionHeatmap(FeatrixWidget):
             surface.given_threshold, surface.maximize = before.given_threshold, before.maximize
             surface.title = before.title
             surface.target_class = before.target_class or surface.target_class
-            self._profiler.take(surface)
+        self._profiler.take(surface)
 
     # ---------------------------------------------------------------- the selected cell
 
@@ -495,9 +500,9 @@ class PredictionHeatmap(FeatrixWidget):
         from featrix_notebook.figures.grid import plot_heatmap
 
         with self._lock:
-            if not np.isfinite(self._surface.values).any():
-                return None
             surface = self._surface
+            if not np.isfinite(surface.values).any():
+                return None
         figure = plot_heatmap(surface, maximize=surface.maximize)
         with warnings.catch_warnings():
             # A sign that no font has becomes a box, which is all a picture can do.

@@ -100,7 +100,7 @@ def test_a_grid_is_shown_as_it_is_filled(predictor: Predictor) -> None:
 
 
 def test_cells_filled_one_by_one_know_their_records(predictor: Predictor) -> None:
-    grid = predictor.predict_grid(2, (3, 2))
+    grid = predictor.predict_grid(2, (30, 20))
     grid.set_axis_labels(["older", "plan"])
     for row, age in enumerate([30, 50]):
         grid.predict({"age": age, "plan": "basic", "visits": 1}, (row, 1))
@@ -111,7 +111,8 @@ def test_cells_filled_one_by_one_know_their_records(predictor: Predictor) -> Non
     heatmap.base_record = {"plan": "gold", "visits": 1}
     assert heatmap.wait(10)
     assert heatmap.values[1, 1] == pytest.approx(probability({"age": 50, "plan": "gold"}))
-    assert np.isnan(heatmap.values).sum() == 4
+    assert np.isnan(heatmap.values).sum() == 598
+    assert heatmap._spec["step"] == 1
     with pytest.raises(ValueError, match="nothing to refine"):
         heatmap.refine()
 
