@@ -90,6 +90,15 @@ def of_model(model: Any) -> Losses:
     return from_log(feed.log, feed.info.best_epoch)
 
 
+def of_payload(payload: Mapping[str, Any]) -> Losses:
+    """The validation loss that may come along with the JSON form of a movie."""
+    told = (payload.get("training_metrics") or {}).get("validation_loss") or ()
+    log = MetricLog()
+    for entry in told:
+        log.add({"epoch": entry.get("epoch"), "validation_loss": entry.get("value")})
+    return from_log(log)
+
+
 def given(values: Any, epochs: NDArray[np.int32]) -> Losses:
     """The curves a caller gave: one loss a frame, or a log as `TrainingDashboard` takes it.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -133,6 +134,7 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
         self._order = np.empty(0, np.int64)
         self._each: NDArray[np.uint8] | None = None
         self._desk = Desk(self)
+        self._following = threading.Lock()
         self._take_movie(movie)
         self._color_by, self._coding = self._code(color_by)
         start = len(movie) - 1 if self._live else 0
@@ -155,6 +157,8 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
     def _read_losses(self, losses: Any, epochs: NDArray[np.int32]) -> Losses:
         if losses is not None:
             return curves.given(losses, epochs)
+        if isinstance(self._source, Mapping):
+            return curves.of_payload(self._source)
         return curves.of_model(self._source) if self._is_model else Losses()
 
     def _take_movie(self, movie: Movie) -> None:
@@ -268,56 +272,59 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
     # ------------------------------------------------------------------ a model in training
 
     def _on_progress(self, feed: RunFeed) -> None:
-        """Called by the feed's thread, at most ten times a second."""
-        if self._feed is None:
-            return
-        with self._lock:
+        """Called by the feed's threads, at most ten times a second."""
+        with self._following:
+            if self._feed is None:
+                return
             ended = feed.info.status in ENDED
-            with feed.lock:
-                self._losses = curves.from_log(feed.log, feed.info.best_epoch)
-            newest = int(self._movie.epochs[-1]) if len(self._movie) else -1
-            told = feed.frame_epoch
-            if ended or told is None or told > newest:
-                self._grow(newest)
+            # The end is told twice: by the run's events, and when the run itself has been asked.
             over = ended and not frames.is_training(self._source)
-            if over:
-                self._finish(feed)
-            self._show(codes=over)
+            movie = self._newer(feed, ended, over)  # asks the server, while the page is served
+            with self._lock:
+                with feed.lock:
+                    self._losses = curves.from_log(feed.log, feed.info.best_epoch)
+                if movie is not None:
+                    self._grow(movie, over)
+                if over:
+                    self._end(feed)
+                self._show(codes=over)
         if over:
             self.refresh_outputs()
 
-    def _grow(self, newest: int) -> None:
-        """Fetch the frames after an epoch; with the first ones also the rows."""
+    def _newer(self, feed: RunFeed, ended: bool, over: bool) -> Movie | None:
+        """The movie with what the server has by now; None where that is nothing new."""
+        known, told = self._movie, feed.frame_epoch
+        newest = int(known.epochs[-1]) if len(known) else -1
+        if not ended and told is not None and told <= newest:
+            return None
         epochs, xyz = sources.new_frames(self._source, newest)
+        n = known.xyz.shape[1]
+        finished = over and feed.info.status == "done"  # its clusters are known now
+        sampled = len(epochs) > 0 and n == self._most != xyz.shape[1]
+        if len(known) and (finished or sampled):
+            return sources.with_rows(self._source, *sources.new_frames(self._source))
         if not len(epochs):
-            return
-        if len(self._movie):
-            n = self._movie.xyz.shape[1]
-            if xyz.shape[1] != n and self._most == n:  # it is shown by a sample
-                movie = sources.with_rows(self._source, *sources.new_frames(self._source))
-            else:
-                movie = self._movie.extended(epochs, xyz)
-            self._take_movie(replace(movie, points=replace(movie.points, title=self._points.title)))
-            return
-        movie = sources.with_rows(self._source, epochs, xyz)
-        self._take_movie(replace(movie, points=replace(movie.points, title=self._points.title)))
-        self._recode()
-        self._first = self.packed[-1].tobytes()
-        self._codes = self._coding.codes[self._order].tobytes()
-        self.epoch = int(epochs[-1])
+            return None
+        if len(known):
+            return known.extended(epochs, xyz)
+        return sources.with_rows(self._source, epochs, xyz)
 
-    def _finish(self, feed: RunFeed) -> None:
-        """The run is over: its clusters are known now."""
+    def _grow(self, movie: Movie, over: bool) -> None:
+        first = not len(self._movie)
+        self._take_movie(replace(movie, points=replace(movie.points, title=self._points.title)))
+        if first or over:
+            self._recode()
+        if first:
+            self._first = self.packed[-1].tobytes()
+            self._codes = self._coding.codes[self._order].tobytes()
+            self.epoch = int(movie.epochs[-1])
+
+    def _end(self, feed: RunFeed) -> None:
         feed.unsubscribe(self._on_progress)
         self._feed, self._live = None, False
-        title, notes = self._points.title, self._points.notes
         if feed.info.status != "done":
             said = f"The training {feed.info.status}. {feed.info.error or ''}".strip()
-            self._points = replace(self._points, notes=(*notes, said))
-        elif len(self._movie):
-            movie = sources.with_rows(self._source, *sources.new_frames(self._source))
-            self._take_movie(replace(movie, points=replace(movie.points, title=title)))
-            self._recode()
+            self._points = replace(self._points, notes=(*self._points.notes, said))
 
     def _recode(self) -> None:
         try:

@@ -137,6 +137,20 @@ def test_losses_are_set_beside_the_frames(
     assert np.frombuffer(movie._log)[: len(names)].tolist() == first
 
 
+def test_the_json_form_may_bring_its_validation_loss(xyz: np.ndarray) -> None:
+    frames = {
+        f"epoch_{i}": {"coords": [dict(zip("xyz", point, strict=True)) for point in frame.tolist()]}
+        for i, frame in enumerate(xyz)
+    }
+    told = [{"epoch": epoch, "value": 3.0 - epoch / 2} for epoch in (1, 2, 5)]
+    movie = TrainingMovie(
+        {"epoch_projections": frames, "training_metrics": {"validation_loss": told}}
+    )
+    assert movie._spec["log"] == ["epoch", "validation_loss"]
+    assert np.frombuffer(movie._log).tolist() == [1, 2.5, 2, 2.0, 5, 0.5]
+    assert TrainingMovie(frames)._spec["log"] == ["epoch"]
+
+
 def test_what_cannot_be_is_told(xyz: np.ndarray) -> None:
     with pytest.raises(ValueError, match="6 frames, but 3 losses"):
         TrainingMovie(xyz, losses=[1, 2, 3])
