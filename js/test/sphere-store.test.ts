@@ -115,3 +115,45 @@ test("listeners hear what changed, and nothing is left after the end", async () 
   await assert.rejects(open, /closed/);
   assert.equal([...host.handlers.values()].flat().length, 0);
 });
+
+/** A host of the three points, with row ids, linked to the others of the group. */
+function linked(keys: number[]): Host {
+  const host = new Host(POINTS, [1, 1, 1]);
+  host.state._links = [{ group: "stores", what: ["selection", "hover", "color", "camera"] }];
+  host.state._keys = shifted(new Uint8Array(Uint32Array.from(keys).buffer), 3);
+  const choices = ["plan", "age"].map((label) => ({ label, group: "Columns" }));
+  host.state._spec = { ...host.state._spec, choices, color: { ...host.state._spec.color, choice: 0 } };
+  return host;
+}
+
+test("linked stores agree on rows, and what a kernel repeats goes no further", () => {
+  const [left, right] = [linked([10, 11, 12]), linked([12, 40, 10])];
+  const [one, two] = [new SphereStore(left.model), new SphereStore(right.model)];
+  one.select([0, 1], "replace");
+  assert.deepEqual([...two.selected], [2], "row 11 is only here");
+  right.fire("change:_selected");
+  assert.deepEqual([...one.selected], [0, 1]);
+  two.hover(0);
+  assert.equal(one.hovered, 2);
+  two.hover(1);
+  assert.equal(one.hovered, -1);
+  one.dispose();
+  two.dispose();
+});
+
+test("a colour is asked of each kernel once, however late it answers", async () => {
+  const [left, right] = [linked([1, 2, 3]), linked([1, 2, 3])];
+  const [one, two] = [new SphereStore(left.model), new SphereStore(right.model)];
+  const asked = one.colorBy(1);
+  assert.deepEqual(right.sent.map(({ kind, choice }) => [kind, choice]), [["color", 1]]);
+  for (const host of [left, right]) {
+    host.fire("change:_spec"); // news of something else, with the colours of before
+    host.state._spec = { ...host.state._spec, color: { ...host.state._spec.color, choice: 1 } };
+    host.fire("change:_spec");
+    host.fire("msg:custom", { v: 1, kind: "color", id: host.sent[0]!.id, parts: [] }, []);
+  }
+  await asked;
+  assert.deepEqual([left.sent.length, right.sent.length], [1, 1]);
+  one.dispose();
+  two.dispose();
+});
