@@ -276,3 +276,53 @@ def test_a_running_training_makes_the_movie_grow(
     assert movie.color_by == "cluster"
     assert movie._spec["log"][:2] == ["epoch", "loss"]
     movie.close()
+
+
+class Polled:
+    """Another client's model in training: no event stream, one more frame at every question."""
+
+    name, id = "polled", "polled-1"
+
+    def __init__(self, xyz: np.ndarray, ends: str) -> None:
+        self.xyz, self.ends = xyz, ends
+        self.status, self.asked = "training", 0
+
+    def refresh(self) -> None:
+        self.asked += 1
+        if self.asked > 3:
+            self.status = self.ends
+
+    def get_training_metrics(self) -> dict[str, Any]:
+        count = min(self.asked, FRAMES)
+        return {"loss_history": [3.0] * count, "lr_history": [0.1] * count}
+
+    def get_epoch_projections(
+        self, epoch: Any = None, start_epoch: int = 0, include_source_data: bool = False
+    ) -> dict[str, Any]:
+        last = min(self.asked, FRAMES) - 1
+        wanted = [last] if epoch == "last" else range(start_epoch, last + 1)
+        return {
+            f"epoch_{i}": {
+                "epoch": i,
+                "coords": [dict(zip("xyz", point, strict=True)) for point in self.xyz[i].tolist()],
+            }
+            for i in wanted
+            if i >= 0
+        }
+
+
+@pytest.mark.parametrize(("ends", "says"), [("done", ""), ("error", "The training failed.")])
+def test_a_model_without_a_stream_is_polled(
+    xyz: np.ndarray, monkeypatch: pytest.MonkeyPatch, ends: str, says: str
+) -> None:
+    monkeypatch.setattr("featrix_notebook.live._POLL_S", 0.1)
+    movie = TrainingMovie(Polled(xyz, ends))
+    assert movie._spec["live"]
+    deadline = time.monotonic() + 30
+    while movie._spec["live"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(movie.epochs) >= 3
+    assert movie.epochs == list(range(len(movie.epochs)))
+    assert movie.playing
+    assert says in " ".join(movie._spec["notes"])
+    movie.close()
