@@ -118,6 +118,31 @@ class FeatrixWidget(anywidget.AnyWidget):
         """What a page with no kernel needs of this widget (``PageData`` of `page.ts`)."""
         return {"bundle": self._bundle, "state": self._page_state(), "answers": {}}
 
+    def to_html(self, path: str | Path | None = None) -> str:
+        """One self-contained interactive page with this widget, for a browser with no kernel.
+
+        Parameters
+        ----------
+        path
+            Also write it there.
+
+        Returns
+        -------
+        str
+            The page. It answers what a kernel would have to be asked for as far as there is room,
+            and needs no network.
+
+        Raises
+        ------
+        ValueError
+            Of a movie that has no frames yet.
+        """
+        return pages.page_of([self], self._page_title(), path)
+
+    def _page_title(self) -> str:
+        """What a page with this widget is called."""
+        return repr(self)
+
     def _take_links(self, links: list[dict[str, Any]]) -> None:
         """Be linked to these groups and no others; a closed widget keeps what it had."""
         if self.comm is not None:

@@ -148,6 +148,9 @@ class TrainingDashboard(FeatrixWidget):
         """Put the whole content into the widget's state, for pages with no kernel behind them."""
         self.snapshot = _as_text(*self._state())
 
+    def _page_title(self) -> str:
+        return ", ".join(source.info.name for source in self._sources)
+
     def _page_part(self) -> dict[str, Any]:
         part = super()._page_part()
         with self._send_lock:

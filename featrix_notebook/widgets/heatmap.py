@@ -468,17 +468,24 @@ class PredictionHeatmap(FeatrixWidget):
                 told["class"] = coding.text(name)
             return told | {"record": heatmap_spec.facts(self._surface.record(place))}
 
+    def _page_title(self) -> str:
+        with self._lock:
+            return f"Heatmap: {self._surface.meaning}"
+
     def _page_part(self) -> dict[str, Any]:
-        part = super()._page_part()
-        still = {"asks": False, "canRefine": False, "canReturn": False}
-        spec = {**self._spec, **still, "controls": [], "classChoices": []}
-        cells = np.ndindex(*spec["shape"])
-        facts = ((f"cell/{','.join(map(str, at))}", self._cell_facts({"at": at})) for at in cells)
-        return {
-            **part,
-            "state": {**part["state"], "_spec": spec},
-            "answers": pages.within(facts),
-        }
+        with self._lock:
+            part = super()._page_part()
+            still = {"asks": False, "canRefine": False, "canReturn": False}
+            spec = {**self._spec, **still, "controls": [], "classChoices": []}
+            cells = np.ndindex(*spec["shape"])
+            facts = (
+                (f"cell/{','.join(map(str, at))}", self._cell_facts({"at": at})) for at in cells
+            )
+            return {
+                **part,
+                "state": {**part["state"], "_spec": spec},
+                "answers": pages.within(facts),
+            }
 
     def close(self) -> None:
         """Take the widget off the page; what is under way is dropped."""

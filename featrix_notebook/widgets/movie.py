@@ -12,7 +12,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from featrix_notebook import coding, frames, pages
+from featrix_notebook import coding, frames
 from featrix_notebook.coding import Coding
 from featrix_notebook.live import ENDED, RunFeed
 from featrix_notebook.movie import losses as curves
@@ -438,20 +438,8 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
             options["trails"] = trails
         return writers.save(self, Path(path).expanduser(), options, progress)
 
-    def to_html(self, path: str | Path | None = None) -> str:
-        """One self-contained interactive page with the whole movie, for a browser with no kernel.
-
-        Parameters
-        ----------
-        path
-            Also write it there.
-
-        Returns
-        -------
-        str
-            The page.
-        """
-        return pages.page_of([self], self._points.title or "Training movie", path)
+    def _page_title(self) -> str:
+        return self._points.title or "Training movie"
 
     def _page_part(self) -> dict[str, Any]:
         from featrix_notebook.movie.page import movie_part

@@ -241,6 +241,9 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
 
     # ------------------------------------------------------------------ without a kernel
 
+    def _page_title(self) -> str:
+        return self._points.title or "Rows on a sphere"
+
     def _page_part(self) -> dict[str, Any]:
         with self._lock:
             colors = pages.color_answers(self, self._spec, lambda _: {})
