@@ -15,18 +15,19 @@ import traitlets
 
 from featrix_client.grid_axes import MAX_AXES
 from featrix_client.records import clean_record
-from featrix_notebook import coding, pages, surface_sources, what_if
+from featrix_notebook import pages, surface_sources, what_if
 from featrix_notebook.profiler import Profiler
-from featrix_notebook.surface import Floats, Position, Surface
-from featrix_notebook.widgets import heatmap_spec, wire
+from featrix_notebook.surface import Floats, Position
+from featrix_notebook.widgets import heatmap_spec
 from featrix_notebook.widgets.base import FeatrixWidget
-from featrix_notebook.widgets.handlers import Handler, Handlers
+from featrix_notebook.widgets.heatmap_cells import HasCells
+from featrix_notebook.widgets.heatmap_desk import Desk
 
 View = Literal["value", "confidence", "class"]
 _PUSH_S = 0.1
 
 
-class PredictionHeatmap(FeatrixWidget):
+class PredictionHeatmap(HasCells, FeatrixWidget):
     """Show how a prediction moves when a record is varied along one to three axes.
 
     Cells appear while they are filled. With a predictor behind them, the other columns of the
@@ -87,10 +88,6 @@ class PredictionHeatmap(FeatrixWidget):
     _stop_following: Callable[[], None] | None = None
     _spec = traitlets.Dict().tag(sync=True)
     _cells = traitlets.Bytes(b"").tag(sync=True)
-    # Positions as lists, empty for none; the page may link them to other widgets.
-    _cell = traitlets.List(traitlets.Int()).tag(sync=True)
-    _hover = traitlets.List(traitlets.Int()).tag(sync=True)
-    _slice = traitlets.Int(0).tag(sync=True)
     _show = traitlets.Enum(list(heatmap_spec.VIEWS), "value").tag(sync=True)
 
     def __init__(
@@ -121,8 +118,6 @@ class PredictionHeatmap(FeatrixWidget):
         self._height = _checked_height(height)
         self._units = dict(units or {})
         self._reached: tuple[float, float] | None = None
-        self._handlers = Handlers("on_click")
-        self._cause = "user"
         self._pushed_at, self._faced = 0.0, False
         self._timer: threading.Timer | None = None
         given = None if ranges is None else what_if.read_ranges(ranges)
@@ -131,15 +126,14 @@ class PredictionHeatmap(FeatrixWidget):
         read.surface.given_threshold = None if threshold is None else float(threshold)
         read.surface.maximize = bool(maximize)
         read.surface.title = str(title or read.surface.title)
-        self._profiler = Profiler(
-            read.surface, read.predictor, read.ranges or {}, self._changed, self._settled
+        self._begin_cells(
+            Profiler(read.surface, read.predictor, read.ranges or {}, self._changed, self._settled)
         )
-        self._lock = self._profiler.lock
+        self._desk = Desk(self)
         self._list_controls()
         super().__init__(_show=show, **self._state(), **kwargs)
         self._face_optimum()
-        self.on_msg(self._on_message)
-        self.observe(self._on_cell, "_cell")
+        self.on_msg(self._desk.receive)
         self._grid = read.grid
         if self._grid is not None:
             self._stop_following = self._grid.on_fill(self._on_fill)
@@ -170,10 +164,6 @@ class PredictionHeatmap(FeatrixWidget):
         )
 
     # ---------------------------------------------------------------- what is shown
-
-    @property
-    def _surface(self) -> Surface:
-        return self._profiler.surface
 
     @property
     def values(self) -> Floats:
@@ -331,143 +321,6 @@ class PredictionHeatmap(FeatrixWidget):
             surface.target_class = before.target_class or surface.target_class
         self._profiler.take(surface)
 
-    # ---------------------------------------------------------------- the selected cell
-
-    @property
-    def cell(self) -> Position | None:
-        """Position of the selected cell, or None; assign one, or None, to select.
-
-        Raises
-        ------
-        ValueError
-            For a position that is not on the heatmap.
-        """
-        at = tuple(self._cell)
-        return at if self._is_cell(at) else None
-
-    @cell.setter
-    def cell(self, position: int | Sequence[int] | None) -> None:
-        if position is None:
-            self._select([])
-            return
-        at = (position,) if isinstance(position, int | np.integer) else tuple(position)
-        if not self._is_cell(at):
-            sizes = " x ".join(map(str, self._surface.shape))
-            raise ValueError(f"{position!r} is no cell of a heatmap of {sizes} cells.")
-        self._select([int(index) for index in at])
-        if len(at) == MAX_AXES:
-            self._slice = int(at[2])
-
-    def _select(self, at: list[int]) -> None:
-        self._cause = "python"
-        try:
-            self._cell = at
-        finally:
-            self._cause = "user"
-
-    def _is_cell(self, at: Sequence[Any]) -> bool:
-        shape = self._surface.shape
-        return len(at) == len(shape) and all(
-            isinstance(index, int | np.integer) and 0 <= index < size
-            for index, size in zip(at, shape, strict=True)
-        )
-
-    @property
-    def record(self) -> dict[str, Any] | None:
-        """The record of the selected cell; without a predictor, what stands on the axes there."""
-        with self._lock:
-            at = self.cell
-            return None if at is None else self._surface.record(self._surface.place(at))
-
-    @property
-    def prediction(self) -> Any:
-        """The answer to the selected cell: a `PredictionResult`, or the value where there is none.
-
-        None without a selected cell.
-        """
-        with self._lock:
-            at = self.cell
-            if at is None:
-                return None
-            value = float(self._surface.values[at])
-            return self._surface.results.get(self._surface.place(at), value)
-
-    def on_click(self, handler: Handler) -> Callable[[], None]:
-        """Call ``handler(cell, record)`` whenever the reader selects a cell.
-
-        A handler of one parameter gets the position alone. It should be quick: the page waits.
-
-        Returns
-        -------
-        Callable
-            Call it to stop the handler.
-        """
-        return self._handlers.add(handler)
-
-    def _on_cell(self, _: Any) -> None:
-        at = self.cell
-        if at is not None and self._cause == "user":
-            self._handlers.call(at, self.record)
-
-    # ---------------------------------------------------------------- requests of the page
-
-    def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
-        """Answer a request; what cannot be answered goes back as an error with the same id."""
-        if not isinstance(content, dict):
-            return
-        kind, request = content.get("kind"), content.get("id")
-        does = {
-            "cell": self._cell_facts,
-            "vary": self._vary,
-            "refine": lambda _: self.refine(),
-            "back": lambda _: self.back(),
-            "class": self._choose_class,
-        }.get(str(kind))
-        if does is None:
-            return
-        try:
-            answer = does(content) or {}
-        except (ValueError, TypeError, IndexError) as error:
-            answer = {"error": str(error)}
-        self.send({"v": wire.VERSION, "kind": kind, "id": request, "parts": [], **answer})
-
-    def _vary(self, content: Mapping[str, Any]) -> None:
-        """Set columns of the record by the places of their controls, and ask for the surface."""
-        with self._lock:
-            asked = self._profiler
-            base = dict(asked.base)
-            for place, given in dict(content.get("values") or {}).items():
-                control = self._controls[int(place)]
-                if coding.text(control.column) != dict(content.get("labels") or {}).get(place):
-                    raise ValueError("The columns are others by now; try again.")
-                value = control.from_page(given)
-                if value is None and control.column not in asked.initial:
-                    base.pop(control.column, None)
-                else:
-                    base[control.column] = value
-            asked.ask(asked.axes, base, quiet=True)
-
-    def _choose_class(self, content: Mapping[str, Any]) -> None:
-        choices = [label for label in self._surface.classes if label in self._surface.layers]
-        place = content.get("choice")
-        if not isinstance(place, int) or not 0 <= place < len(choices):
-            raise ValueError(f"There is no class number {place!r}.")
-        self.target_class = choices[place]
-
-    def _cell_facts(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The record of a cell and what its answer says."""
-        with self._lock:
-            at = tuple(content.get("at") or ())
-            if not self._is_cell(at):
-                raise ValueError(f"There is no cell {at!r}.")
-            place = self._surface.place(at)
-            result = self._surface.results.get(place)
-            told = heatmap_spec.answer_facts(result) if result is not None else {}
-            if self._surface.classes and self._surface.predicted[place] >= 0:
-                name = self._surface.classes[self._surface.predicted[place]]
-                told["class"] = coding.text(name)
-            return told | {"record": heatmap_spec.facts(self._surface.record(place))}
-
     def _page_title(self) -> str:
         with self._lock:
             return f"Heatmap: {self._surface.meaning}"
@@ -479,7 +332,7 @@ class PredictionHeatmap(FeatrixWidget):
             spec = {**self._spec, **still, "controls": [], "classChoices": []}
             cells = np.ndindex(*spec["shape"])
             facts = (
-                (f"cell/{','.join(map(str, at))}", self._cell_facts({"at": at})) for at in cells
+                (f"cell/{','.join(map(str, at))}", self._desk.cell({"at": at})) for at in cells
             )
             return {
                 **part,
