@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from featrix_notebook.movie.raster import (
     paint_trails,
     rgb,
 )
+
+if TYPE_CHECKING:
+    from featrix_notebook.widgets.movie import TrainingMovie
 
 MISSING = "#8e9298"
 SPEEDS = (0.25, 8.0)
@@ -251,6 +254,28 @@ class Film:
         passed = int(time + 1e-6)
         words, size = f"Epoch {self.epochs[passed]}", max(11, int(34 * s))
         write(picture, 32 * s, self.height - 34 * s, words, size, theme.ink, bold=True, anchor="ls")
+
+
+def film_of(movie: TrainingMovie, options: Mapping[str, Any]) -> Film:
+    """The film of a widget as it is now; `options` as of `Film`, in place of the widget's own."""
+    with movie._lock:
+        order = movie._order
+        chosen = None
+        if len(movie._selected):
+            chosen = np.zeros(len(order), bool)
+            chosen[np.frombuffer(movie._selected, "<u4")] = True
+        return Film(
+            movie._movie.xyz[:, order],
+            movie._movie.epochs,
+            movie.codes_of_frames(),
+            movie._coding,
+            label=str(movie._spec["color"]["label"]),
+            losses=movie._losses,
+            title=movie._points.title,
+            selected=chosen,
+            camera=movie._camera,
+            **{"fps": movie._options["fps"], "trails": movie._options["trails"], **options},
+        )
 
 
 class _Past:

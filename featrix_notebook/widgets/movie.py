@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +13,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from featrix_notebook import coding, frames
 from featrix_notebook.coding import Coding
-from featrix_notebook.live import ENDED, RunFeed
 from featrix_notebook.movie import losses as curves
-from featrix_notebook.movie import source as sources
 from featrix_notebook.movie.clusters import clusters_of_frames
 from featrix_notebook.movie.losses import Losses
 from featrix_notebook.movie.packing import pack
 from featrix_notebook.movie.source import Movie, read_movie
-from featrix_notebook.widgets import sphere_colors
+from featrix_notebook.widgets import movie_spec, sphere_colors
 from featrix_notebook.widgets.base import FeatrixWidget
 from featrix_notebook.widgets.movie_desk import Desk
+from featrix_notebook.widgets.movie_follower import Follower
+from featrix_notebook.widgets.movie_spec import FRAME_CLUSTERS
 from featrix_notebook.widgets.rows import ShowsRows, in_range
 from featrix_notebook.widgets.sphere_colors import Choice
-
-FRAME_CLUSTERS = "epoch_cluster"
 
 
 class TrainingMovie(ShowsRows, FeatrixWidget):
@@ -79,8 +76,9 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
     """
 
     _bundle = "movie"
-    _feed: RunFeed | None = None
-    _desk: Desk | None = None  # a widget whose constructor raised is closed, too
+    # A widget whose constructor raised is closed, too.
+    _follower: Follower | None = None
+    _desk: Desk | None = None
     _spec = traitlets.Dict().tag(sync=True)
     _first = traitlets.Bytes(b"").tag(sync=True)
     _codes = traitlets.Bytes(b"").tag(sync=True)
@@ -134,7 +132,6 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
         self._order = np.empty(0, np.int64)
         self._each: NDArray[np.uint8] | None = None
         self._desk = Desk(self)
-        self._following = threading.Lock()
         self._take_movie(movie)
         self._color_by, self._coding = self._code(color_by)
         start = len(movie) - 1 if self._live else 0
@@ -149,8 +146,7 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
         )
         self.on_msg(self._desk.receive)
         if self._live:
-            self._feed = RunFeed.of(source)
-            self._feed.subscribe(self._on_progress)
+            self._follower = Follower(self, source)
 
     # ------------------------------------------------------------------ what is shown
 
@@ -227,32 +223,7 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
         return [int(epoch) for epoch in self._movie.epochs]
 
     def _describe(self) -> dict[str, Any]:
-        """All that is small, as one JSON object for the page (`js/src/movie/store.ts`)."""
-        choices = self.choices()
-        current = [i for i, choice in enumerate(choices) if choice.key == self._color_by]
-        per_frame = self._color_by == FRAME_CLUSTERS
-        label = "clusters of each epoch" if per_frame else None
-        return {
-            **self._options,
-            "n": len(self._points),
-            "epochs": self.epochs,
-            "title": self._points.title,
-            "notes": list(self._points.notes),
-            "summary": self.summary(),
-            "live": self._live,
-            "publish": self._is_model,
-            "saves": True,
-            "log": list(self._losses.names),
-            "best": self._losses.best_epoch,
-            "sphereFrom": self._losses.sphere_from,
-            "choices": [{"label": c.label, "group": c.group} for c in choices],
-            "color": {
-                "choice": current[0] if current else None,
-                "label": label or sphere_colors.label(self._points, self._color_by),
-                "perFrame": per_frame and self._coding.kind == "category",
-                **self._coding.legend(),
-            },
-        }
+        return movie_spec.describe(self)
 
     def _show(self, *, codes: bool = False) -> None:
         with self._lock, self.hold_sync():
@@ -271,45 +242,19 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
 
     # ------------------------------------------------------------------ a model in training
 
-    def _on_progress(self, feed: RunFeed) -> None:
-        """Called by the feed's threads, at most ten times a second."""
-        with self._following:
-            if self._feed is None:
-                return
-            ended = feed.info.status in ENDED
-            # The end is told twice: by the run's events, and when the run itself has been asked.
-            over = ended and not frames.is_training(self._source)
-            movie = self._newer(feed, ended, over)  # asks the server, while the page is served
-            with self._lock:
-                with feed.lock:
-                    self._losses = curves.from_log(feed.log, feed.info.best_epoch)
-                if movie is not None:
-                    self._grow(movie, over)
-                if over:
-                    self._end(feed)
-                self._show(codes=over)
-        if over:
-            self.refresh_outputs()
+    def _grow(self, losses: Losses, movie: Movie | None, over: bool, said: str) -> None:
+        """Show what a training has made since, and at its end what is to be said of that."""
+        with self._lock:
+            self._losses = losses
+            if movie is not None:
+                self._take_newer(movie, over)
+            if over:
+                self._live = False
+                if said:
+                    self._points = replace(self._points, notes=(*self._points.notes, said))
+            self._show(codes=over)
 
-    def _newer(self, feed: RunFeed, ended: bool, over: bool) -> Movie | None:
-        """The movie with what the server has by now; None where that is nothing new."""
-        known, told = self._movie, feed.frame_epoch
-        newest = int(known.epochs[-1]) if len(known) else -1
-        if not ended and told is not None and told <= newest:
-            return None
-        epochs, xyz = sources.new_frames(self._source, newest)
-        n = known.xyz.shape[1]
-        finished = over and feed.info.status == "done"  # its clusters are known now
-        sampled = len(epochs) > 0 and n == self._most != xyz.shape[1]
-        if len(known) and (finished or sampled):
-            return sources.with_rows(self._source, *sources.new_frames(self._source))
-        if not len(epochs):
-            return None
-        if len(known):
-            return known.extended(epochs, xyz)
-        return sources.with_rows(self._source, epochs, xyz)
-
-    def _grow(self, movie: Movie, over: bool) -> None:
+    def _take_newer(self, movie: Movie, over: bool) -> None:
         first = not len(self._movie)
         self._take_movie(replace(movie, points=replace(movie.points, title=self._points.title)))
         if first or over:
@@ -318,13 +263,6 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
             self._first = self.packed[-1].tobytes()
             self._codes = self._coding.codes[self._order].tobytes()
             self.epoch = int(movie.epochs[-1])
-
-    def _end(self, feed: RunFeed) -> None:
-        feed.unsubscribe(self._on_progress)
-        self._feed, self._live = None, False
-        if feed.info.status != "done":
-            said = f"The training {feed.info.status}. {feed.info.error or ''}".strip()
-            self._points = replace(self._points, notes=(*self._points.notes, said))
 
     def _recode(self) -> None:
         try:
@@ -366,26 +304,9 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
         return publish(name=name.strip(), org_id=org_id, checkpoint_epoch=chosen)
 
     def _film(self, **options: Any) -> Any:
-        from featrix_notebook.movie.film import Film  # Pillow is loaded when a film is wanted
+        from featrix_notebook.movie.film import film_of  # Pillow is loaded when a film is wanted
 
-        with self._lock:
-            order = self._order
-            chosen = None
-            if len(self._selected):
-                chosen = np.zeros(len(order), bool)
-                chosen[np.frombuffer(self._selected, "<u4")] = True
-            return Film(
-                self._movie.xyz[:, order],
-                self._movie.epochs,
-                self.codes_of_frames(),
-                self._coding,
-                label=str(self._spec["color"]["label"]),
-                losses=self._losses,
-                title=self._points.title,
-                selected=chosen,
-                camera=self._camera,
-                **{"fps": self._options["fps"], "trails": self._options["trails"], **options},
-            )
+        return film_of(self, options)
 
     def save(
         self,
@@ -449,9 +370,8 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
 
     def close(self) -> None:
         """Take the widget off the page and stop following its model. Closing twice is harmless."""
-        if self._feed is not None:
-            self._feed.unsubscribe(self._on_progress)
-            self._feed = None
+        if self._follower is not None:
+            self._follower.close()
         if self._desk is not None:
             self._desk.close()
         super().close()
@@ -460,23 +380,7 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
 
     def summary(self) -> str:
         """What the movie shows, in words."""
-        n, epochs = len(self._points), self._movie.epochs
-        name = f" of {self._points.title}" if self._points.title else ""
-        if not len(epochs):
-            return f"Training movie{name}: the first epoch is not there yet"
-        span = f"epoch {epochs[0]}"
-        if len(epochs) > 1:
-            span = f"{len(epochs):,} epochs, {epochs[0]} to {epochs[-1]}"
-        head = f"Training movie{name}: {n:,} {'row' if n == 1 else 'rows'} on a sphere, {span}"
-        if self._color_by is not None:
-            head += f", coloured by {coding.text(self._color_by)}"
-        losses = [self._curve_in_words(name) for name in self._losses.names[1:]]
-        return ". ".join([", ".join([head, *filter(None, losses)]), *self._points.notes])
-
-    def _curve_in_words(self, name: str) -> str:
-        values = self._losses.series(name)[1]
-        words = name.replace("_", " ")
-        return f"{words} from {values[0]:.4g} to {values[-1]:.4g}" if len(values) else ""
+        return movie_spec.in_words(self)
 
     def snapshot_png(self) -> bytes | None:
         """A few epochs side by side over the loss curve; None before the first frame."""

@@ -255,7 +255,7 @@ def test_a_trained_model_is_shown_with_its_rows_clusters_and_losses(
     assert movie.color_by == "cluster"
     assert movie._spec["log"] == ["epoch", "loss", "validation_loss"]
     assert set(movie._points.rows.columns) >= {"species_id", "weight", "month"}
-    assert movie._feed is None
+    assert movie._follower is None
     assert f"Training movie of {trained.name}" in movie.summary()
 
 
