@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Clock, epochAt, frameAt, timeOf } from "../src/movie/clock.ts";
+import { Frames } from "../src/movie/frames.ts";
 import { unpack } from "../src/movie/packing.ts";
 import { Path } from "../src/movie/path.ts";
 import { Trails } from "../src/movie/trails.ts";
@@ -95,6 +96,44 @@ test("while a frame is missing nothing is drawn in its place; its neighbours may
   all[2] = last;
   assert.ok(path.at(0.5, 2, out));
   assert.notDeepEqual([...out], alone);
+});
+
+test("missing frames are asked for in blocks, from the one on show on, and again after a failure", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const n = 30_000; // two frames a request
+  const asked: [number, number][] = [];
+  const answers: { give: (packed: Int16Array) => void; fail: (error: Error) => void }[] = [];
+  const came: string[] = [];
+  const all = new Frames((from, to) => {
+    asked.push([from, to]);
+    return new Promise((give, fail) => answers.push({ give, fail }));
+  }, () => 3, (problem) => came.push(problem));
+  const answer = async (place: number): Promise<void> => {
+    answers[place]!.give(new Int16Array(2 * n * (asked[place]![1] - asked[place]![0])));
+    await new Promise(setImmediate);
+  };
+  all.reset(n, 6);
+  all.pull();
+  all.pull();
+  assert.deepEqual(asked, [[3, 5], [5, 6]]);
+  await answer(1);
+  assert.deepEqual(asked.slice(2), [[0, 2]]);
+  assert.deepEqual([all.loaded, all.ready], [1, 3], "one between is still missing");
+  answers[0]!.fail(new Error("busy"));
+  await new Promise(setImmediate);
+  assert.deepEqual(came, ["", "busy"]);
+  assert.equal(asked.length, 3);
+  t.mock.timers.tick(3000);
+  assert.deepEqual(asked.slice(3), [[3, 5]]);
+  await answer(3);
+  await answer(2);
+  await answer(4);
+  assert.deepEqual([asked[4], asked.length], [[2, 3], 5]);
+  assert.deepEqual([all.loaded, all.ready], [6, 5]);
+  all.extend(8);
+  all.close();
+  all.pull();
+  assert.equal(asked.length, 5, "nobody looks any more");
 });
 
 test("the clock plays at its speed and ends at the last frame", () => {

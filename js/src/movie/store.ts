@@ -7,6 +7,7 @@ import { bytesOf, isMessage } from "../shared/wire.ts";
 import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "../sphere/rows.ts";
 import { Rows } from "../plot/rows.ts";
 import { Clock, epochAt, frameAt, timeOf } from "./clock.ts";
+import { Frames } from "./frames.ts";
 import { unpack } from "./packing.ts";
 import { Path } from "./path.ts";
 
@@ -51,14 +52,9 @@ export interface MovieState extends RowsState {
 
 export type MovieChange = RowsChange | "rows" | "frames" | "time" | "log";
 
-/** A request for frames is answered with about so many bytes. */
-const BLOCK_BYTES = 256 * 1024;
-/** Requests for frames on their way at once. */
-const AT_ONCE = 2;
 const TOLD_MS = 200;
 /** The camera is told to the kernel when it has rested so long: its films look from there. */
 const REST_MS = 250;
-const RETRY_MS = 3000;
 
 export interface ExportProgress {
   done: number;
@@ -72,17 +68,18 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
   problem = "";
   trails = false;
   readonly #path = new Path((index) => this.frame(index));
-  #frames: (Int16Array | null)[] = [];
+  readonly #frames = new Frames(
+    async (from, to) => (await this.requests.ask("frames", { from, to })).columns.get("xy") as Int16Array,
+    () => frameAt(this.clock.time),
+    (problem) => this.#framesCame(problem),
+  );
   #codes: Uint8Array = new Uint8Array(0);
   /** One row of codes a frame, when each frame has its own. */
   #each: Uint8Array | null = null;
-  #asked = new Set<number>();
-  #pulls = 0;
   #ticked = 0;
   #told = 0;
   #tellTimer = 0;
   #cameraTimer = 0;
-  #retry = 0;
   #shown = -1;
   #closed = false;
   readonly #jobs = new Map<string, (progress: ExportProgress) => void>();
@@ -117,7 +114,7 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     this.#shareEpoch();
     if (this.camera) this.link.share("camera", this.camera);
     this.openLink();
-    this.#pull();
+    this.#frames.pull();
   }
 
   get spec(): MovieSpec {
@@ -126,11 +123,11 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
 
   /** How many frames are here. */
   get loaded(): number {
-    return this.#frames.reduce((count, frame) => count + (frame ? 1 : 0), 0);
+    return this.#frames.loaded;
   }
 
   frame(index: number): Int16Array | null {
-    return this.#frames[index] ?? null;
+    return this.#frames.at(index);
   }
 
   /** The epoch on show, with its fraction between two frames. */
@@ -142,7 +139,7 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     this.#closed = true;
     clearTimeout(this.#tellTimer);
     clearTimeout(this.#cameraTimer);
-    clearTimeout(this.#retry);
+    this.#frames.close();
     super.dispose();
   }
 
@@ -157,14 +154,14 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     const ms = Math.min(100, now - this.#ticked);
     if (ms > 0) {
       this.#ticked = now;
-      const moved = clock.advance(ms, this.#ready());
+      const moved = clock.advance(ms, this.#frames.ready);
       if (moved) {
         this.#place();
         this.#shareEpoch();
       }
       if (moved || !clock.playing) this.#tellKernel();
     }
-    return clock.playing && (clock.time < clock.last ? this.#ready() > clock.time : !clock.live);
+    return clock.playing && (clock.time < clock.last ? this.#frames.ready > clock.time : !clock.live);
   }
 
   seek(time: number, stop = true): void {
@@ -195,7 +192,7 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
 
   #arrive(): void {
     this.#place();
-    this.#pull();
+    this.#frames.pull();
     this.#shareEpoch();
     this.tell("time");
   }
@@ -215,13 +212,6 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     this.clock.toggle();
     this.#ticked = performance.now();
     this.tell("time");
-  }
-
-  /** How far it can play: up to the last frame that has come, with all before it. */
-  #ready(): number {
-    let at = frameAt(this.clock.time);
-    while (this.#frames[at + 1]) at++;
-    return at;
   }
 
   /** Bring positions and codes to the present time. */
@@ -307,57 +297,11 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     return { file, cancel: () => this.model.send({ v: 1, kind: "cancel", job }) };
   }
 
-  /** Ask for the missing frames, those after the present one first. */
-  #pull(): void {
-    const { n, epochs } = this.spec;
-    const block = Math.max(1, Math.floor(BLOCK_BYTES / (4 * Math.max(1, n))));
-    while (this.#pulls < AT_ONCE && !this.#closed && n > 0) {
-      const from = this.#wanted(epochs.length);
-      if (from < 0) return;
-      let to = from;
-      while (to < epochs.length && to - from < block && !this.#frames[to] && !this.#asked.has(to)) {
-        this.#asked.add(to++);
-      }
-      this.#pulls++;
-      void this.#fetch(from, to);
-    }
-  }
-
-  #wanted(count: number): number {
-    const start = frameAt(this.clock.time);
-    for (let i = 0; i < count; i++) {
-      const index = (start + i) % count;
-      if (!this.#frames[index] && !this.#asked.has(index)) return index;
-    }
-    return -1;
-  }
-
-  async #fetch(from: number, to: number): Promise<void> {
-    try {
-      const { columns } = await this.requests.ask("frames", { from, to });
-      this.#put(from, columns.get("xy") as Int16Array);
-      this.problem = "";
-    } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
-    }
-    this.#pulls--;
-    for (let index = from; index < to; index++) this.#asked.delete(index);
-    if (this.#closed) return;
-    if (this.problem) {
-      clearTimeout(this.#retry);
-      this.#retry = globalThis.setTimeout(() => this.#pull(), RETRY_MS) as unknown as number;
-    } else this.#pull();
+  #framesCame(problem: string): void {
+    this.problem = problem;
     this.#path.reset();
     this.#place();
     this.tell("frames");
-  }
-
-  #put(from: number, packed: Int16Array): void {
-    const size = this.codes.length * 2;
-    if (!size) return;
-    for (let k = 0; (k + 1) * size <= packed.length && from + k < this.spec.epochs.length; k++) {
-      this.#frames[from + k] = unpack(packed.subarray(k * size, (k + 1) * size));
-    }
   }
 
   // ---------------------------------------------------------------- from the kernel
@@ -371,10 +315,10 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
     clock.live = spec.live;
     if (fresh) clock.seek(clock.last);
     else if (following && spec.live && !clock.playing) clock.seek(clock.time);
-    this.#frames.length = spec.epochs.length;
+    this.#frames.extend(spec.epochs.length);
     if (spec.color.perFrame) void this.#pullCodes();
     else this.#each = null;
-    this.#pull();
+    this.#frames.pull();
     this.#place();
     if (fresh) this.tell("rows");
     this.tell("spec");
@@ -383,7 +327,7 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
   /** The rows of the movie, with the one frame that travels in the state. */
   #readRows(): void {
     const { spec, clock } = this;
-    this.#frames = new Array<Int16Array | null>(spec.epochs.length).fill(null);
+    this.#frames.reset(spec.n, spec.epochs.length);
     this.#path.reset();
     clock.last = Math.max(0, spec.epochs.length - 1);
     clock.live = spec.live;
