@@ -30,7 +30,8 @@ class Profiler:
         Called after each change, in whichever thread made it and under `lock`: with whether the
         axes are others than before.
     settled
-        Called when a surface is whole, without the lock: it may take its time.
+        Called when a surface is whole, without the lock: it may take its time. With whether the
+        wish for it was a quiet one.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class Profiler:
         predictor: Any,
         ranges: Mapping[str, Range],
         changed: Callable[[bool], None],
-        settled: Callable[[], None],
+        settled: Callable[[bool], None],
     ) -> None:
         self.lock = threading.RLock()
         self.surface, self.predictor, self.ranges = surface, predictor, dict(ranges)
@@ -90,7 +91,7 @@ class Profiler:
                 self._earlier = []
             self._changed(moved)
         if len(surface.results) == surface.size:
-            self._settled()
+            self._settled(False)
 
     def learn_ranges(self) -> None:
         """Ask the server what the columns may be; without an answer there are fewer sliders."""
@@ -137,7 +138,7 @@ class Profiler:
     def ask(self, axes: list[Axis], base: dict[str, Any], *, quiet: bool = False) -> None:
         """Ask for the surface of a record along axes; an older wish is dropped.
 
-        A `quiet` one is not told as whole when it is: the reader is still at it.
+        A `quiet` one is told as such when it is whole: the reader may still be at it.
         """
         with self.lock:
             self.asked += 1
@@ -201,8 +202,8 @@ class Profiler:
                 self.axes = self.surface.axes  # what is shown is what can be refined
                 self._changed(False)
             return
-        if whole and not quiet:
-            self._settled()
+        if whole:
+            self._settled(quiet)
 
     def _put_up(self, surface: Surface, answered: int) -> None:
         # Another class may have been chosen meanwhile.

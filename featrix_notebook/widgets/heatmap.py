@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
 
@@ -119,6 +118,7 @@ class PredictionHeatmap(HasCells, FeatrixWidget):
         self._units = dict(units or {})
         self._reached: tuple[float, float] | None = None
         self._pushed_at, self._faced = 0.0, False
+        self._varied = self._outdated = False
         self._timer: threading.Timer | None = None
         given = None if ranges is None else what_if.read_ranges(ranges)
         read = surface_sources.read_source(source, (x, y, z), values, axes, record, given)
@@ -150,10 +150,27 @@ class PredictionHeatmap(HasCells, FeatrixWidget):
         self._list_controls()
         self._push()
 
-    def _settled(self) -> None:
-        """A surface is whole: bring what is stored with the notebook up to date."""
-        self._face_optimum()
+    def _settled(self, quiet: bool) -> None:
+        """A surface is whole: bring what is stored with the notebook up to date.
+
+        Not under the hand of a reader who varies the record: notebooks draw an output that is
+        updated anew, and its slider would lose pointer and focus.
+        """
+        with self._lock:
+            self._outdated = quiet and self._varied
+            if self._outdated:
+                return
+        if not quiet:
+            self._face_optimum()
         self.refresh_outputs()
+
+    def _reader_rests(self) -> None:
+        """The reader has turned away from what he varied: what is stored may follow now."""
+        with self._lock:
+            outdated, self._varied, self._outdated = self._outdated, False, False
+        if outdated:
+            # Drawing takes a while, and this thread has other messages to serve.
+            threading.Thread(target=self.refresh_outputs, daemon=True).start()
 
     def _list_controls(self) -> None:
         asked = self._profiler
@@ -357,19 +374,14 @@ class PredictionHeatmap(HasCells, FeatrixWidget):
 
     def snapshot_png(self) -> bytes | None:
         """The grid as a still picture; None when nothing is filled."""
-        from featrix_notebook.figures.grid import plot_heatmap
-
         with self._lock:
             surface = self._surface
             if not np.isfinite(surface.values).any():
                 return None
-        figure = plot_heatmap(surface, maximize=surface.maximize)
-        with warnings.catch_warnings():
-            # A sign that no font has becomes a box, which is all a picture can do.
-            warnings.filterwarnings("ignore", message="Glyph .* missing")
-            data, _ = figure._repr_mimebundle_()
-        png: bytes = data["image/png"]
-        return png
+        # matplotlib is loaded when a picture is wanted
+        from featrix_notebook.widgets.heatmap_picture import draw_heatmap
+
+        return draw_heatmap(surface)
 
 
 def _checked_limits(limits: Any) -> tuple[float, float]:

@@ -138,6 +138,33 @@ def test_a_slider_changes_the_surface(open_heatmap: Open) -> None:
     assert opened.page.get_by_text("missing", exact=True).first.is_visible()
 
 
+def test_what_is_stored_follows_when_the_reader_turns_away(open_heatmap: Open) -> None:
+    _, heatmap = asking()
+    stored: list[str] = []
+    heatmap.refresh_outputs = lambda: stored.append(heatmap.summary())
+    opened = open_heatmap(heatmap)
+    slider = opened.page.get_by_label("charge", exact=True)
+    slider.hover()
+    slider.focus()
+    opened.page.keyboard.press("ArrowRight")
+    opened.settle()
+    opened.answered()
+    opened.page.mouse.move(1, 1)
+    opened.settle()
+    assert stored == [], "the reader's keys are still there"
+    slider.hover()
+    slider.blur()
+    opened.settle()
+    assert stored == [], "the pointer is still there"
+    opened.page.mouse.move(1, 1)
+    opened.settle()
+    assert stored == [heatmap.summary()]
+    slider.focus()
+    slider.blur()
+    opened.settle()
+    assert len(stored) == 1, "nothing was set since"
+
+
 def test_a_failure_is_shown_and_the_picture_stays(open_heatmap: Open) -> None:
     predictor, heatmap = asking()
     opened = open_heatmap(heatmap)

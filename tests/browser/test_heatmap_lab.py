@@ -105,10 +105,21 @@ def check_that_a_click_gives_the_record(notebook: Notebook, stage: Locator) -> N
 
 
 def check_that_the_notebook_stores_it(notebook: Notebook) -> None:
-    outputs: list[dict[str, Any]] = notebook.page.evaluate(
-        "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()"
-    )
-    (output,) = outputs
-    assert "Probability of species_id = " in output["data"]["text/plain"]
-    assert "cells filled" not in output["data"]["text/plain"]
-    assert base64.b64decode(output["data"]["image/png"]).startswith(b"\x89PNG")
+    def stored() -> dict[str, Any]:
+        outputs: list[dict[str, Any]] = notebook.page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()"
+        )
+        (output,) = outputs
+        data: dict[str, Any] = output["data"]
+        return data
+
+    before, said = stored(), notebook.python("heatmap.summary()")
+    assert "Probability of species_id = " in before["text/plain"]
+    assert "cells filled" not in before["text/plain"]
+    assert before["text/plain"] != said, "nothing is drawn anew under the reader's hand"
+    notebook.page.mouse.move(2, 2)
+    notebook.page.evaluate("() => document.activeElement.blur()")
+    wait_until(lambda: stored()["text/plain"] == said, "the reader's surface is stored", 20)
+    assert base64.b64decode(stored()["image/png"]).startswith(b"\x89PNG")
+    assert stored()["image/png"] != before["image/png"]
+    notebook.cell(1).locator(".ftx-heat-stage").wait_for()

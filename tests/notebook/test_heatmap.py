@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import queue
 import threading
 import time
 import weakref
@@ -151,6 +152,32 @@ def test_the_page_sets_a_column_and_the_surface_answers() -> None:
     assert predictor.asked[-1][0] == {"charge": 105.0, "age": 20, "plan": "basic"}
     ask(heatmap, "vary", values={"0": None}, labels={"0": "charge"})
     assert heatmap.base_record == {"charge": None}
+    heatmap.close()
+
+
+def test_what_is_stored_follows_a_reader_when_he_turns_away() -> None:
+    predictor, heatmap = asking()
+    stored: queue.Queue[str] = queue.Queue()
+    heatmap.refresh_outputs = lambda: stored.put(heatmap.summary())
+
+    def vary(charge: float) -> None:
+        ask(heatmap, "vary", values={"0": charge}, labels={"0": "charge"})
+
+    vary(105.0)
+    assert heatmap.wait(10)
+    assert stored.empty(), "the reader may still be at it"
+    ask(heatmap, "rest")
+    assert stored.get(timeout=10) == heatmap.summary()
+    predictor.gate.clear()
+    vary(20.0)
+    ask(heatmap, "rest")
+    predictor.gate.set()
+    assert heatmap.wait(10)
+    assert stored.get(timeout=10) == heatmap.summary(), "the answer came later"
+    ask(heatmap, "rest")
+    heatmap.base_record = {"charge": 30.0}
+    assert heatmap.wait(10)
+    assert (stored.qsize(), stored.get()) == (1, heatmap.summary())
     heatmap.close()
 
 
