@@ -369,7 +369,7 @@ def _state(kind: str, word: str) -> str:
 
 def _facts(facts: list[tuple[str, Any]]) -> str:
     rows = "".join(
-        f'<div><span style="opacity:.7">{name}</span> {escape(str(value))}</div>'
+        f'<div><span style="opacity:.7">{escape(name)}</span> {escape(str(value))}</div>'
         for name, value in facts
         if value not in (None, "")
     )
