@@ -49,6 +49,7 @@ def serve(settings: Settings) -> None:
         damaged.
     """
     data_dir = settings.data_dir.resolve()
+    os.umask(0o077)  # a folder that was there before may be open to others; what is in it is not
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _only_server(data_dir), _listen(settings) as listener:
         _forget(data_dir)  # what a killed server left

@@ -22,7 +22,7 @@ import psutil
 import pytest
 
 from featrix_server.__main__ import NOT_RUNNING
-from featrix_server.process import SERVER_FILE, find_running, read_record
+from featrix_server.process import SERVER_FILE, START_LOCK, find_running, read_record
 
 Until = Callable[..., None]
 
@@ -62,6 +62,26 @@ def test_the_key_outlives_the_server_and_is_in_no_log(host: Any) -> None:
     host.run("stop")
     assert host.start().key == first.key
     assert first.key not in (host.data_dir / "server.log").read_text()
+
+
+def test_nobody_else_can_read_what_the_server_keeps(host: Any) -> None:
+    (host.data_dir / "compile-cache").unlink()
+    host.data_dir.rmdir()
+    host.start()
+    assert stat.S_IMODE(host.data_dir.stat().st_mode) == 0o700
+    rows = b"".join(b"%d,%d\n" % (n % 7, n) for n in range(60))
+    with host.api() as api:
+        answer = api.post(
+            "/compute/upload_with_new_session/", files={"file": ("t.csv", b"a,b\n" + rows)}
+        )
+        assert answer.status_code == 200, answer.text
+    host.data_dir.chmod(0o755)  # as a folder may be that was there before
+    open_to_others = [
+        path
+        for path in host.data_dir.rglob("*")
+        if path.stat().st_mode & 0o077 and path.name != START_LOCK
+    ]
+    assert not open_to_others
 
 
 def test_ten_starts_at_once_give_one_server(host: Any) -> None:
