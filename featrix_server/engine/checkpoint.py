@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from .errors import CheckpointError
+from .errors import CheckpointError, OtherVersionError
 from .files import write_atomically
 
 FORMAT = "featrix-space"
@@ -105,8 +105,8 @@ def _open(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise CheckpointError(f"{path} is damaged or not a checkpoint: {error}") from error
     if described.get("format") != FORMAT or described.get("version") != VERSION:
-        raise CheckpointError(
-            f"{path} has format {described.get('format')} {described.get('version')}; "
+        raise OtherVersionError(
+            f"{path.name} has format {described.get('format')} {described.get('version')}; "
             f"this version reads {FORMAT} {VERSION}"
         )
     return described, tensors

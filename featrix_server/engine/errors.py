@@ -31,3 +31,7 @@ class CallerError(ValueError):
 
 class CheckpointError(ValueError):
     """A checkpoint is missing, damaged, or of another model."""
+
+
+class OtherVersionError(CheckpointError):
+    """A file is of a form that this version does not read."""

@@ -16,7 +16,7 @@ import lightgbm as lgb
 import numpy as np
 
 from ..checkpoint import load_tree, save_tree
-from ..errors import CheckpointError
+from ..errors import CheckpointError, OtherVersionError
 from ..files import write_atomically, write_json
 from . import network
 from .blend import Leash, Temperature
@@ -144,8 +144,8 @@ def read_facts(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     if facts.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path} has format {facts.get('format')}; this version reads {FORMAT}"
+        raise OtherVersionError(
+            f"{path.name} has format {facts.get('format')}; this version reads {FORMAT}"
         )
     return facts
 
