@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from featrix_server.db import TRAIN_JOB, JobRow, SessionRow, add_event, fresh_stamp
-from featrix_server.errors import from_validation_details, invalid_input
+from featrix_server.errors import from_validation_details, unusable
 from featrix_server.routes.context import Context
 from featrix_server.schemas import CreateOptions, SessionCreated
 from featrix_server.store import DATA_FILE, SCHEMA_FILE, Draft, new_id
@@ -55,7 +55,9 @@ def session_with_key(context: Context, key: str | None) -> SessionCreated | None
         return _created(row, job_id)
 
 
-def _read_into(folder: Path, options: CreateOptions, filename: str) -> tuple[list[str], list[str]]:
+def _read_into(
+    folder: Path, options: CreateOptions, filename: str, max_bytes: int
+) -> tuple[list[str], list[str]]:
     """Turn the data file in a session's folder into the session's table and schema.
 
     Parameters
@@ -67,6 +69,8 @@ def _read_into(folder: Path, options: CreateOptions, filename: str) -> tuple[lis
         What the caller asked for.
     filename
         The file's own name, which tells its format.
+    max_bytes
+        Most bytes the file may hold unpacked.
 
     Returns
     -------
@@ -76,20 +80,22 @@ def _read_into(folder: Path, options: CreateOptions, filename: str) -> tuple[lis
     Raises
     ------
     ApiError
-        422 if the file cannot be read, or has too few rows or columns.
+        413 if it holds too much, 422 if it cannot be read or has too few rows or columns.
     """
     # The engine takes a second to import, which a server that only lists models need not pay.
     from featrix_server import engine
 
     try:
-        table = engine.read_table(folder / UPLOAD_FILE, folder / DATA_FILE, filename=filename)
+        table = engine.read_table(
+            folder / UPLOAD_FILE, folder / DATA_FILE, filename=filename, max_bytes=max_bytes
+        )
         schema = engine.detect_schema(
             table,
             ignore_columns=options.ignore_columns or (),
             column_overrides=options.column_overrides,
         )
     except engine.TableError as error:
-        raise invalid_input(f"{error.args[0]}.", hint=error.hint, field=error.field) from error
+        raise unusable(error) from error
     (folder / SCHEMA_FILE).write_text(json.dumps(schema.to_dict()), "utf-8")
     (folder / UPLOAD_FILE).unlink()
     warnings = [*reading_notes(table), *(warning["message"] for warning in schema.warnings)]
@@ -130,7 +136,9 @@ def create_session(
     webhooks = check_webhooks(
         options.webhooks or {}, allow_private=context.settings.private_urls_allowed
     )
-    columns, warnings = _read_into(draft.folder, options, filename)
+    columns, warnings = _read_into(
+        draft.folder, options, filename, context.settings.max_unpacked_bytes
+    )
     row = SessionRow(
         id=new_id(options.session_name_prefix or options.name),
         name=options.name,

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from featrix_server.db import is_disk_full
-from featrix_server.engine.errors import CheckpointError
+from featrix_server.engine.errors import CallerError, CheckpointError, OtherVersionError
 from featrix_server.responses import SafeJSONResponse
 
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found"}
@@ -68,6 +68,14 @@ def invalid_input(error: str, *, hint: str | None = None, field: str | None = No
     return ApiError(422, "invalid_input", error, hint=hint, field=field)
 
 
+def unusable(error: CallerError) -> ApiError:
+    """Return the error for what the engine refuses: 413 for too much data, otherwise 422."""
+    text = f"{error.args[0]}."
+    if error.code == "too_large":
+        return ApiError(413, error.code, text, hint=error.hint, field=error.field)
+    return invalid_input(text, hint=error.hint, field=error.field)
+
+
 def not_ready(error: str, *, hint: str) -> ApiError:
     """Return the error for something that does not exist yet."""
     return ApiError(409, "not_ready", error, hint=hint)
@@ -75,6 +83,13 @@ def not_ready(error: str, *, hint: str) -> ApiError:
 
 def damaged(error: CheckpointError) -> ApiError:
     """Return the error for a model whose files cannot be read."""
+    if isinstance(error, OtherVersionError):
+        return ApiError(
+            409,
+            "other_version",
+            f"The model was stored by another version of featrix-notebook: {error}.",
+            hint="Train it again with this version, or use the version that made it.",
+        )
     return ApiError(
         409,
         "damaged",

@@ -24,7 +24,7 @@ from featrix_server.db import (
     fresh_stamp,
     now,
 )
-from featrix_server.errors import from_validation_details, invalid_input
+from featrix_server.errors import from_validation_details, invalid_input, unusable
 from featrix_server.jobs.states import set_status
 from featrix_server.predictor_schemas import (
     PredictorCreated,
@@ -65,7 +65,7 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except (engine.PredictorError, engine.TableError) as error:
-        raise invalid_input(f"{error.args[0]}.", hint=error.hint, field=error.field) from error
+        raise unusable(error) from error
 
 
 def create_predictor(
@@ -124,7 +124,12 @@ def create_with_labels(
     folder = predictor_folder(draft.folder, predictor_id)
     folder.mkdir(parents=True)
     with refusing():
-        labels = engine.read_table(upload, folder / LABELS_FILE, filename=filename)
+        labels = engine.read_table(
+            upload,
+            folder / LABELS_FILE,
+            filename=filename,
+            max_bytes=context.settings.max_unpacked_bytes,
+        )
     upload.unlink()
     summary = _check_target(draft.folder, body, labels)
     row = _child_of(parent.row, body)

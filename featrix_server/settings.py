@@ -9,6 +9,8 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_UNPACKED = 16  # tables of text seldom shrink to less than a tenth
+
 
 def default_data_dir() -> Path:
     """Return the folder that holds everything the server keeps.
@@ -48,7 +50,8 @@ class Settings(BaseSettings):
     clusters : dict of str to Path
         Further stores by name: models can be made in them and cloned to them.
     max_upload_bytes : int
-        Largest data file accepted, in bytes, uploaded or fetched; larger is refused with 413.
+        Largest data file accepted, in bytes, uploaded or fetched; larger is refused with 413, and
+        so is a compressed file that holds more than 16 times as much.
     max_body_bytes : int
         Largest body of any other request, in bytes; larger is refused with 413.
     idle_timeout_s : float
@@ -108,6 +111,11 @@ class Settings(BaseSettings):
         if self.allow_private_urls is not None:
             return self.allow_private_urls
         return self.host in ("127.0.0.1", "::1", "localhost") and not self.allowed_hosts
+
+    @property
+    def max_unpacked_bytes(self) -> int:
+        """Most bytes a data file may hold once unpacked: small files can unpack to anything."""
+        return _UNPACKED * self.max_upload_bytes
 
     @property
     def sessions_dir(self) -> Path:
