@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +29,11 @@ class Room:
     settings: Settings
     api: TestClient
 
-    def upload(self, epochs: int = 2) -> str:
-        rows = "\n".join(f"{n % 9},{n},{'abc'[n % 3]}" for n in range(60))
+    def upload(self, epochs: int = 2, rows: int = 60) -> str:
+        text = "\n".join(f"{n % 9},{n},{'abc'[n % 3]}" for n in range(rows))
         response = self.api.post(
             "/compute/upload_with_new_session/",
-            files={"file": ("t.csv", f"a,b,c\n{rows}".encode())},
+            files={"file": ("t.csv", f"a,b,c\n{text}".encode())},
             data={"epochs": str(epochs)},
         )
         assert response.status_code == 200, response.text
@@ -111,6 +113,32 @@ def test_a_failure_inside_the_engine_is_told(
     session_id = room.upload()
     monkeypatch.setattr(engine, "pretrain", fail, raising=False)
     assert expected in room.error_of(session_id)
+
+
+LIMITED = """
+import resource, sys
+from importlib import import_module
+import psutil
+from featrix_server.jobs.worker import run_next
+from featrix_server.settings import Settings
+import_module("featrix_server.engine.pretraining")
+size = psutil.Process().memory_info().vms + (64 << 20)  # less than the job needs
+resource.setrlimit(resource.RLIMIT_AS, (size, size))
+assert run_next(Settings(data_dir=sys.argv[1], api_key="fx_test"))
+"""
+
+
+def test_a_worker_at_its_memory_limit_says_so(room: Room) -> None:
+    session_id = room.upload(rows=60_000)
+    command = [sys.executable, "-c", LIMITED, str(room.settings.data_dir)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    document = room.status(session_id)
+    assert document["session"]["status"] == "failed", ended.stderr
+    assert "ran out of memory" in document["session"]["error"]
+    assert "Train on fewer rows" in document["session"]["error"]
+    after = room.upload()
+    assert run_next(room.settings)
+    assert room.status(after)["session"]["status"] == "done"
 
 
 def test_a_worker_that_lost_its_job_leaves_it_alone(
