@@ -6,7 +6,7 @@ import random
 import threading
 from datetime import timedelta
 
-from featrix_server.app import collect
+from featrix_server.collecting import collect
 from featrix_server.db import PredictorRow, SessionRow, now
 
 from .conftest import Trained
@@ -172,7 +172,7 @@ def test_labels_make_a_session_that_outlives_the_one_it_came_from(model: Trained
     http.post(f"{model.path}/mark_for_deletion")
     with context.database.write() as database:
         database.get_one(SessionRow, model.session_id).deleted_at = now() - timedelta(days=99)
-    collect(context)
+    collect(context, timedelta(days=7))
     assert not context.store.folder(model.session_id).exists()
 
     model.server.train()

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as fuzz_settings
 from hypothesis import strategies as st
 
-from featrix_server.app import collect
+from featrix_server.collecting import collect
 from featrix_server.db import SessionRow, VectorBatchRow, VectorDatabaseRow, VectorRecordRow, now
 from featrix_server.settings import Settings
 
@@ -448,7 +448,7 @@ def test_a_deleted_model_takes_its_databases_along(trained: Trained, tmp_path: P
         assert_envelope(answer, 404, "not_found")
         with model.server.context.database.write() as session:
             session.get_one(SessionRow, model.session_id).deleted_at = now() - timedelta(days=30)
-        collect(model.server.context)
+        collect(model.server.context, timedelta(days=7))
         assert count_rows(model) == (0, 0)
         with model.server.context.database.read() as session:
             assert session.query(VectorBatchRow).count() == 0
