@@ -22,12 +22,14 @@ def test_a_checkpoint_can_be_used_while_the_training_runs(
     featrix: FeatrixSphere, people: People
 ) -> None:
     fm = featrix.create_foundational_model(name="long run", df=people(300), epochs=2000)
-    with pytest.raises(FeatrixHTTPError, match="saved no checkpoint yet") as early:
-        fm.publish_checkpoint("too early", "my org")
-    assert early.value.status == 409
     while fm.refresh() and (fm.epochs or 0) < 12:
         assert fm.status == "training"
         time.sleep(0.05)
+    queued = featrix.create_foundational_model(name="waits for its turn", df=people(300))
+    with pytest.raises(FeatrixHTTPError, match="saved no checkpoint yet") as early:
+        queued.publish_checkpoint("too early", "my org")
+    assert early.value.status == 409
+    queued.delete()
 
     taken = fm.publish_checkpoint("tenth", "my org", checkpoint_epoch=10)
 
