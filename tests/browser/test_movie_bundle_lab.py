@@ -64,7 +64,9 @@ def test_a_running_training_is_played_and_an_epoch_published(
     page.locator(".ftx-sphere-stage").focus()
     for key in ("b", "b", "ArrowRight", "Home", "]", "[", "End"):
         page.keyboard.press(key)
-    assert page.locator(".ftx-movie-caption").inner_text() == f"Epoch {last}"
+    page.wait_for_function(
+        f"() => document.querySelector('.ftx-movie-caption').textContent === 'Epoch {last}'"
+    )
     page.wait_for_timeout(600)
     assert notebook.python("movie.epoch") == last
     assert len(notebook.cells()) == before
