@@ -62,8 +62,13 @@ def test_a_running_training_is_played_and_an_epoch_published(
     # Keys the notebook knows as commands belong to the movie while it has the focus.
     before = len(notebook.cells())
     page.locator(".ftx-sphere-stage").focus()
-    for key in ("b", "b", "ArrowRight", "Home", "]", "[", "End"):
+    for key in ("b", "b", "ArrowRight", "Home", "]", "["):
         page.keyboard.press(key)
+    page.wait_for_function(
+        "() => document.querySelector('.ftx-movie-caption').textContent === 'Epoch 0'"
+    )
+    page.wait_for_timeout(600)
+    page.keyboard.press("End")
     page.wait_for_function(
         f"() => document.querySelector('.ftx-movie-caption').textContent === 'Epoch {last}'"
     )
