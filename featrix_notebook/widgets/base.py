@@ -6,6 +6,7 @@ import base64
 import contextlib
 import difflib
 import inspect
+import threading
 import uuid
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -63,6 +64,9 @@ class FeatrixWidget(anywidget.AnyWidget):
     # By which a page knows that two views show the same widget.
     _uid = traitlets.Unicode().tag(sync=True)
 
+    # Whether a reader's pointer or focus is in one of its views (`js/src/shared/use.ts`).
+    _in_use = traitlets.Bool(False).tag(sync=True)
+
     # Groups of widgets that move together, and in what (`link.py`, `js/src/shared/link.ts`).
     _links = traitlets.List(traitlets.Dict()).tag(sync=True)
 
@@ -75,6 +79,7 @@ class FeatrixWidget(anywidget.AnyWidget):
     def __init__(self, **kwargs: Any) -> None:
         self._reject_unknown(kwargs)
         self._display_ids: list[str] = []
+        self._is_outdated = False
         super().__init__(_uid=uuid.uuid4().hex, **kwargs)
 
     def _reject_unknown(self, kwargs: dict[str, Any]) -> None:
@@ -181,7 +186,23 @@ class FeatrixWidget(anywidget.AnyWidget):
         self._publish(display_id, update=False)
 
     def refresh_outputs(self) -> None:
-        """Bring the stored picture and text of each displayed output up to date."""
+        """Bring the stored picture and text of each displayed output up to date.
+
+        Not under a reader's hand: notebooks draw an updated output anew, and the reader would lose
+        what he points at, and the keys he presses. Then it is done when he turns away.
+        """
+        self._is_outdated = self._in_use
+        if not self._in_use:
+            self._update_outputs()
+
+    @traitlets.observe("_in_use")
+    def _reader_comes_or_goes(self, change: Any) -> None:
+        if self._is_outdated and not change["new"]:
+            self._is_outdated = False
+            # Drawing takes a while, and this thread has other messages to serve.
+            threading.Thread(target=self._update_outputs, daemon=True).start()
+
+    def _update_outputs(self) -> None:
         for display_id in self._display_ids:
             self._publish(display_id, update=True)
 

@@ -118,7 +118,6 @@ class PredictionHeatmap(HasCells, FeatrixWidget):
         self._units = dict(units or {})
         self._reached: tuple[float, float] | None = None
         self._pushed_at, self._faced = 0.0, False
-        self._varied = self._outdated = False
         self._timer: threading.Timer | None = None
         given = None if ranges is None else what_if.read_ranges(ranges)
         read = surface_sources.read_source(source, (x, y, z), values, axes, record, given)
@@ -151,26 +150,10 @@ class PredictionHeatmap(HasCells, FeatrixWidget):
         self._push()
 
     def _settled(self, quiet: bool) -> None:
-        """A surface is whole: bring what is stored with the notebook up to date.
-
-        Not under the hand of a reader who varies the record: notebooks draw an output that is
-        updated anew, and its slider would lose pointer and focus.
-        """
-        with self._lock:
-            self._outdated = quiet and self._varied
-            if self._outdated:
-                return
+        """A surface is whole: bring what is stored with the notebook up to date."""
         if not quiet:
             self._face_optimum()
         self.refresh_outputs()
-
-    def _reader_rests(self) -> None:
-        """The reader has turned away from what he varied: what is stored may follow now."""
-        with self._lock:
-            outdated, self._varied, self._outdated = self._outdated, False, False
-        if outdated:
-            # Drawing takes a while, and this thread has other messages to serve.
-            threading.Thread(target=self.refresh_outputs, daemon=True).start()
 
     def _list_controls(self) -> None:
         asked = self._profiler

@@ -22,7 +22,6 @@ class Desk:
         self._does = {
             "cell": self.cell,
             "vary": self._vary,
-            "rest": self._rest,
             "refine": self._refine,
             "back": self._back,
             "class": self._class,
@@ -69,11 +68,7 @@ class Desk:
                     base.pop(control.column, None)
                 else:
                     base[control.column] = value
-            self._heatmap._varied = True
             profiler.ask(profiler.axes, base, quiet=True)
-
-    def _rest(self, _: Asked) -> None:
-        self._heatmap._reader_rests()
 
     def _refine(self, _: Asked) -> None:
         self._heatmap.refine()

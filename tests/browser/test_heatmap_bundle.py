@@ -141,7 +141,7 @@ def test_a_slider_changes_the_surface(open_heatmap: Open) -> None:
 def test_what_is_stored_follows_when_the_reader_turns_away(open_heatmap: Open) -> None:
     _, heatmap = asking()
     stored: list[str] = []
-    heatmap.refresh_outputs = lambda: stored.append(heatmap.summary())
+    heatmap._update_outputs = lambda: stored.append(heatmap.summary())
     opened = open_heatmap(heatmap)
     slider = opened.page.get_by_label("charge", exact=True)
     slider.hover()

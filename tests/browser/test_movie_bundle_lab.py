@@ -64,10 +64,14 @@ def test_a_running_training_is_played_and_an_epoch_published(
     page.locator(".ftx-sphere-stage").focus()
     for key in ("b", "b", "ArrowRight", "Home", "]", "[", "End"):
         page.keyboard.press(key)
+    page.wait_for_function(
+        f"() => document.querySelector('.ftx-movie-caption').textContent === 'Epoch {last}'"
+    )
     page.wait_for_timeout(600)
+    assert notebook.python("movie.epoch") == last
     assert len(notebook.cells()) == before
     kept = notebook.python("fm.epochs")
-    notebook.python(f"[movie.set_trait('playing', False), movie.set_trait('epoch', {kept})] and 0")
+    notebook.python(f"[movie.set_trait('epoch', {kept})] and 0")
     page.wait_for_timeout(600)
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("button", name=f"Publish epoch {kept}").click()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import time
 import weakref
 
 import pytest
@@ -106,3 +107,20 @@ def test_displayed_outputs_are_brought_up_to_date(published) -> None:
     assert second["update"]
     assert first["transient"] == second["transient"]
     assert second["data"]["text/plain"].startswith("Plain of height 5")
+
+
+def test_outputs_are_not_drawn_anew_under_a_readers_hand(published) -> None:
+    widget = Plain()
+    widget._ipython_display_()
+    widget._in_use = True
+    widget.height = 5
+    widget.refresh_outputs()
+    widget.refresh_outputs()
+    assert len(published) == 1
+    widget._in_use = False
+    deadline = time.monotonic() + 10
+    while len(published) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    _, update = published
+    assert update["update"]
+    assert update["data"]["text/plain"].startswith("Plain of height 5")

@@ -158,23 +158,25 @@ def test_the_page_sets_a_column_and_the_surface_answers() -> None:
 def test_what_is_stored_follows_a_reader_when_he_turns_away() -> None:
     predictor, heatmap = asking()
     stored: queue.Queue[str] = queue.Queue()
-    heatmap.refresh_outputs = lambda: stored.put(heatmap.summary())
+    heatmap._update_outputs = lambda: stored.put(heatmap.summary())
 
     def vary(charge: float) -> None:
+        heatmap._in_use = True
         ask(heatmap, "vary", values={"0": charge}, labels={"0": "charge"})
 
     vary(105.0)
     assert heatmap.wait(10)
     assert stored.empty(), "the reader may still be at it"
-    ask(heatmap, "rest")
+    heatmap._in_use = False
     assert stored.get(timeout=10) == heatmap.summary()
     predictor.gate.clear()
     vary(20.0)
-    ask(heatmap, "rest")
+    heatmap._in_use = False
     predictor.gate.set()
     assert heatmap.wait(10)
     assert stored.get(timeout=10) == heatmap.summary(), "the answer came later"
-    ask(heatmap, "rest")
+    heatmap._in_use = True
+    heatmap._in_use = False
     heatmap.base_record = {"charge": 30.0}
     assert heatmap.wait(10)
     assert (stored.qsize(), stored.get()) == (1, heatmap.summary())

@@ -99,9 +99,6 @@ export class HeatmapStore {
   /** What the reader has set and the kernel has not been told. */
   readonly #wishes = new Map<number, number | string | null>();
   #sending = false;
-  /** The reader has set something since he last turned away, or is turned away. */
-  #varied = false;
-  #away = false;
   #timer = 0;
   #sentAt = Number.NEGATIVE_INFINITY;
 
@@ -196,23 +193,13 @@ export class HeatmapStore {
 
   /** Wish for another value of a column of the record; only the newest wish is asked. */
   vary(control: number, value: number | string | null): void {
-    this.#away = false;
     this.#wishes.set(control, value);
     this.#tell("ui");
     this.#ask();
   }
 
-  /** The reader turns away: the picture stored with the notebook may follow what he has set. */
-  rest(): void {
-    this.#away = true;
-    if (!this.#varied || this.#sending || this.#wishes.size) return;
-    this.#varied = false;
-    this.#requests.ask("rest", {}).catch(() => undefined); // a kernel that is gone stores nothing
-  }
-
   /** Set all columns back to what they were at first. */
   restore(): void {
-    this.#away = false;
     for (const [i, { value, initial }] of this.spec.controls.entries()) {
       if (value !== initial || this.#wishes.has(i)) this.#wishes.set(i, initial);
     }
@@ -327,7 +314,6 @@ export class HeatmapStore {
   }
 
   #ask(): void {
-    this.#varied = true;
     if (this.#sending || this.#timer) return; // goes along with the next question
     const wait = Math.max(0, this.#sentAt + ASK_MS - performance.now());
     this.#timer = window.setTimeout(() => {
@@ -347,7 +333,6 @@ export class HeatmapStore {
     for (const [i, value] of sent) if (this.#wishes.get(i) === value) this.#wishes.delete(i);
     this.#tell("ui");
     if (this.#wishes.size) this.#ask();
-    else if (this.#away) this.rest();
   }
 
   async #do(kind: string, body: Record<string, unknown> = {}): Promise<void> {

@@ -92,13 +92,6 @@ export class HeatmapView {
     on.on(stage, "pointerup", (event) => this.#release(event));
     on.on(stage, "pointercancel", () => this.#leave());
     on.on(stage, "pointerleave", () => this.#leave());
-    on.on(this.#root, "pointerleave", (event) => {
-      if (!event.buttons && !this.#root.matches(":focus-within")) this.#store.rest();
-    });
-    on.on(this.#root, "focusout", (event) => {
-      const stays = this.#root.contains(event.relatedTarget as Node | null);
-      if (!stays && !this.#root.matches(":hover")) this.#store.rest();
-    });
     on.on(stage, "keydown", (event) => this.#key(event));
     on.on(stage, "blur", () => this.#moveCursor([]));
     on.on(this.#slice, "input", () => {

@@ -2,26 +2,18 @@
 import uplotCss from "uplot/dist/uPlot.min.css";
 import baseCss from "../shared/base.css";
 import { injectStyle } from "../shared/dom.ts";
-import { Stores, type Widget } from "../shared/model.ts";
+import { entry } from "../shared/entry.ts";
 import dashboardCss from "../dashboard/dashboard.css";
 import { DashboardStore, type DashboardState } from "../dashboard/store.ts";
 import { DashboardView } from "../dashboard/view.ts";
 
-const stores = new Stores<DashboardState, DashboardStore>((model) => new DashboardStore(model));
-
-const widget: Widget<DashboardState> = {
-  initialize({ model }) {
-    stores.open(model);
-    return () => stores.close(model);
-  },
-
-  render({ model, el }) {
+export default entry<DashboardState, DashboardStore>(
+  (model) => new DashboardStore(model),
+  (el, store) => {
     injectStyle(el, "dashboard", `${uplotCss}\n${baseCss}\n${dashboardCss}`);
-    const view = new DashboardView(stores.open(model));
+    const view = new DashboardView(store);
     el.append(view.el);
     view.start();
-    return () => view.dispose();
+    return view;
   },
-};
-
-export default widget;
+);
