@@ -11,7 +11,6 @@ to the last frame, and scrubbing through all of it, which must not ask the kerne
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,8 +18,6 @@ from pathlib import Path
 import imageio_ffmpeg
 import matplotlib as mpl
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from featrix_notebook import TrainingMovie
 from featrix_notebook.coding import CATEGORY_COLORS

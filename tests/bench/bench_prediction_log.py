@@ -87,11 +87,11 @@ def shared(_: Database, __: PredictionLog) -> None:
 
 
 def one_each(_: Database, log: PredictionLog) -> None:
-    log._commits.add = lambda item: log._commit([item])  # type: ignore[method-assign]
+    log._commits.add = lambda item: log._commit([item])  # type: ignore[method-assign]  # the peer
 
 
 def to_the_disk(database: Database, _: PredictionLog) -> None:
-    database.quick_write = lambda: database._writer.begin()  # type: ignore[assignment, method-assign]
+    database.quick_write = lambda: database._writer.begin()  # type: ignore[assignment, method-assign]  # the peer
 
 
 def bench_calls() -> None:

@@ -24,14 +24,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from featrix_client import FeatrixSphere, FoundationalModel, VectorDatabase
+from featrix_server.db import VectorDatabaseRow, open_database
+from featrix_server.settings import Settings
+from featrix_server.vectors import VectorIndex, exact
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from featrix_client import FeatrixSphere, FoundationalModel, VectorDatabase  # noqa: E402
-from featrix_server.db import VectorDatabaseRow, open_database  # noqa: E402
-from featrix_server.settings import Settings  # noqa: E402
-from featrix_server.vectors import VectorIndex, exact  # noqa: E402
-
 TRAINING_ROWS = 5_000
 K = 10
 SEARCHES = 100

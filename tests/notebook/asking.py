@@ -1,4 +1,4 @@
-"""A predictor of no server of ours: it has only what every client's predictor has."""
+"""A predictor of no server of ours, with only what every client's has; heatmaps that ask it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import threading
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
+
+from featrix_notebook import PredictionHeatmap
+
+AXES = {"age": [20, 35, 50, 65, 90], "plan": ["basic", "gold", None]}
 
 CARD = {
     "feature_inventory": [
@@ -80,3 +84,22 @@ def probability(record: dict[str, Any]) -> float:
     age, charge = record.get("age") or 45.0, record.get("charge") or 65.0
     plan = {"basic": 0.7, "gold": -0.7}.get(record.get("plan") or "", 0.0)
     return 1 / (1 + math.exp(((age - 50) / 12) ** 2 - (charge - 65) / 40 - plan))
+
+
+def asking(kind: str = "binary", **options: Any) -> tuple[AnyPredictor, PredictionHeatmap]:
+    """A heatmap whose first surface is answered."""
+    predictor = AnyPredictor(kind)
+    options = {"axes": AXES, "record": {"charge": 65.0}} | options
+    heatmap = PredictionHeatmap(predictor, **options)
+    assert heatmap.wait(20)
+    return predictor, heatmap
+
+
+def ask(heatmap: PredictionHeatmap, kind: str, **body: Any) -> dict[str, Any]:
+    """What the page would be answered."""
+    sent: list[dict[str, Any]] = []
+    heatmap.send = lambda content, buffers=None: sent.append(content)
+    heatmap._handle_custom_msg({"kind": kind, "id": "1", **body}, [])
+    (answer,) = sent
+    assert answer["id"] == "1"
+    return answer

@@ -14,7 +14,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from featrix_client import FeatrixSphere, FoundationalModel
+from featrix_client import FeatrixSphere, FoundationalModel, Predictor
+from tests.client.predicting import ModelServer
+from tests.client.scripted import ScriptedServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,3 +73,19 @@ def same_matplotlib_settings() -> Iterator[None]:
     before = dict(mpl.rcParams)
     yield
     assert dict(mpl.rcParams) == before
+
+
+@pytest.fixture
+def model() -> Iterator[ModelServer]:
+    """A scripted server with one predictor, "p1"."""
+    model = ModelServer()
+    server = ScriptedServer(model)
+    model.featrix = FeatrixSphere(server.url)
+    model.add("p1")
+    yield model
+    server.close()
+
+
+@pytest.fixture
+def predictor(model: ModelServer) -> Predictor:
+    return model.featrix.predictor("p1", "m-1")

@@ -131,14 +131,14 @@ def test_what_cannot_be_linked_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Widget 2, .*closed"):
         link(a, closed)
     with pytest.raises(TypeError, match="argument 2 is a str"):
-        link(a, "b")  # type: ignore[arg-type]
+        link(a, "b")  # type: ignore[arg-type]  # that is the point
     with pytest.raises(ValueError, match="Did you mean 'camera'"):
         link(a, b, what="camra")
     with pytest.raises(ValueError, match="what is empty"):
         link(a, b, what=())
     for what in (3, ["epoch", 3]):
         with pytest.raises(TypeError, match="text or a sequence of texts"):
-            link(a, b, what=what)  # type: ignore[arg-type]
+            link(a, b, what=what)  # type: ignore[arg-type]  # that is the point
     assert a._links == b._links == []
 
 

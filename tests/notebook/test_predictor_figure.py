@@ -141,7 +141,7 @@ def test_many_classes(model: ModelServer, kinds: int) -> None:
     figure = NotebookHelper().single_predictor_training(predictor)
     found = panels(figure)
     taken = found["Which class is taken for which"]
-    assert taken.images[0].get_array().shape == (kinds, kinds)  # type: ignore[union-attr]
+    assert np.shape(taken.images[0].get_array()) == (kinds, kinds)
     names = [label.get_text() for label in taken.get_yticklabels()]
     assert (names == list(labels)) == (kinds == 3)
     assert legend(found[ROC])[1:] == list(labels[:6])
