@@ -13,6 +13,7 @@ from fastapi.security import APIKeyHeader
 from featrix_server import __version__
 from featrix_server.alerts import PACE, Monitor, Pace
 from featrix_server.collecting import collect, restore_published
+from featrix_server.context import Context
 from featrix_server.db import open_database
 from featrix_server.delivery import TIMES, Dispatcher, Times
 from featrix_server.endpoints import Endpoints
@@ -38,7 +39,6 @@ from featrix_server.routes import (
     vector_databases,
     webhooks,
 )
-from featrix_server.routes.context import Context
 from featrix_server.security import Gate
 from featrix_server.settings import Settings
 from featrix_server.store import Store

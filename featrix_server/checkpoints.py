@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from featrix_server.context import Context, OpenSession
 from featrix_server.copies import copy_reports
 from featrix_server.db import (
     CHECKPOINT_JOB,
@@ -23,7 +24,6 @@ from featrix_server.db import (
 from featrix_server.errors import ApiError, invalid_input, not_ready
 from featrix_server.lifecycle_schemas import CheckpointPublished, PublishCheckpoint
 from featrix_server.publishing import check_name, take_name
-from featrix_server.routes.context import Context, OpenSession
 from featrix_server.store import DATA_FILE, SCHEMA_FILE, Draft, new_id
 
 _SHARED_FILES = (DATA_FILE, SCHEMA_FILE, "encoders.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from featrix_server.context import Context, OpenSession
 from featrix_server.copies import copy_reports, rename_card
 from featrix_server.db import (
     OPEN_STATUSES,
@@ -17,7 +18,6 @@ from featrix_server.db import (
 )
 from featrix_server.errors import invalid_input
 from featrix_server.lifecycle_schemas import Cloned
-from featrix_server.routes.context import Context, OpenSession
 from featrix_server.store import Draft, new_id, predictor_folder
 
 _SESSION_FIELDS = (

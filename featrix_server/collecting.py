@@ -9,9 +9,9 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from featrix_server.context import Context
 from featrix_server.db import JobRow, SessionRow, now
 from featrix_server.lifecycle_schemas import Collected, KeptModel
-from featrix_server.routes.context import Context
 
 logger = logging.getLogger(__name__)
 

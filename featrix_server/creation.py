@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from featrix_server.context import Context
 from featrix_server.db import TRAIN_JOB, JobRow, SessionRow, add_event, fresh_stamp
 from featrix_server.errors import from_validation_details, unusable
-from featrix_server.routes.context import Context
 from featrix_server.schemas import CreateOptions, SessionCreated
 from featrix_server.store import DATA_FILE, SCHEMA_FILE, Draft, new_id
 from featrix_server.webhooks import check_webhooks, set_webhooks

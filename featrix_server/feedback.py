@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from featrix_server.context import labelled_for
 from featrix_server.db import Database, FeedbackRow, PredictorRow, SessionRow
 from featrix_server.errors import ApiError, invalid_input
 from featrix_server.prediction_log import PredictionLog
-from featrix_server.routes.context import labelled_for
 from featrix_server.scoring import score
 
 WINDOW = 1000

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, or_, select
 from starlette.responses import Response
 
+from featrix_server.context import Context, find_session, labelled_for, unknown_predictor
 from featrix_server.db import OPEN_STATUSES, Database, JobRow, PredictorRow, SessionRow
 from featrix_server.deprecation import expiration, mark_answer, refuse_expired
 from featrix_server.errors import ApiError, invalid_input, not_ready
@@ -18,7 +19,6 @@ from featrix_server.predictor_creation import refusing
 from featrix_server.predictor_schemas import TrainingInProgress
 from featrix_server.quota import check_quota
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import Context, find_session, labelled_for, unknown_predictor
 from featrix_server.store import predictor_folder
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from featrix_server.context import Context, OpenSession, unknown_predictor
 from featrix_server.copies import rename_card
 from featrix_server.creation import UPLOAD_FILE, reading_notes
 from featrix_server.db import (
@@ -32,7 +33,6 @@ from featrix_server.predictor_schemas import (
     TrainPredictor,
     TrainWithLabels,
 )
-from featrix_server.routes.context import Context, OpenSession, unknown_predictor
 from featrix_server.store import (
     DATA_FILE,
     LABELS_FILE,

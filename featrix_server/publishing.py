@@ -15,10 +15,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from featrix_server.context import Context, OpenSession
 from featrix_server.db import OPEN_STATUSES, PUBLISH_JOB, JobRow, SessionRow
 from featrix_server.errors import ApiError, invalid_input
 from featrix_server.lifecycle_schemas import Published, PublishJob, Unpublished
-from featrix_server.routes.context import Context, OpenSession
 
 _TELL_EVERY_S = 0.5
 _PARTS = ("checkpoints", "predictors")

@@ -25,10 +25,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from featrix_server import __version__, delivery, process
 from featrix_server.app import create_app
+from featrix_server.context import Context
 from featrix_server.db import Database, DatabaseDamagedError, DatabaseVersionError
 from featrix_server.jobs import queue
 from featrix_server.jobs.pool import WorkerPool
-from featrix_server.routes.context import Context
 from featrix_server.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from sqlalchemy import CursorResult, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from featrix_server import safejson, tables
+from featrix_server.context import Context, OpenSession
 from featrix_server.db import SessionRow, VectorBatchRow, VectorDatabaseRow, VectorRecordRow
 from featrix_server.errors import ApiError, invalid_input
 from featrix_server.filters import FilterError, matching, parse_filter
-from featrix_server.routes.context import Context, OpenSession
 from featrix_server.vector_schemas import (
     DEFAULT_NAME,
     CreateVectorDatabase,

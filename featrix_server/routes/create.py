@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.concurrency import run_in_threadpool
 
+from featrix_server.context import ClusterDep, Context, ContextDep, failures
 from featrix_server.creation import (
     UPLOAD_FILE,
     create_session,
@@ -15,7 +16,6 @@ from featrix_server.creation import (
 )
 from featrix_server.fetch import fetch
 from featrix_server.pending import Pending
-from featrix_server.routes.context import ClusterDep, Context, ContextDep, failures
 from featrix_server.schemas import CreateFromUrl, CreateOptions, SessionCreated
 from featrix_server.upload import FormReader
 

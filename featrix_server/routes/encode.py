@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from featrix_server.context import ContextDep, SessionDep, failures
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import ContextDep, SessionDep, failures
 from featrix_server.routes.training import require_done
 from featrix_server.schemas import EncodedRecords, EncodeRequest
 

@@ -9,6 +9,7 @@ from fastapi import Path as PathParameter
 from sqlalchemy import select
 from starlette.responses import Response
 
+from featrix_server.context import Context, ContextDep, failures, find_session
 from featrix_server.db import EndpointRow, PredictorRow
 from featrix_server.endpoint_schemas import (
     CreateEndpoint,
@@ -23,7 +24,6 @@ from featrix_server.predicting import ask
 from featrix_server.prediction_log import Asker
 from featrix_server.predictor_schemas import PredictionAnswer, TrainingInProgress
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import Context, ContextDep, failures, find_session
 from featrix_server.routes.customer import CustomerMetadata
 from featrix_server.schemas import iso
 

@@ -24,9 +24,9 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from featrix_server import safejson
+from featrix_server.context import ContextDep, SessionDep, failures
 from featrix_server.db import EventRow
 from featrix_server.jobs.events import EventHub
-from featrix_server.routes.context import ContextDep, SessionDep, failures
 
 HEARTBEAT_S = 10.0
 

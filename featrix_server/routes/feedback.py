@@ -7,6 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi import Path as PathParameter
 
+from featrix_server.context import (
+    Context,
+    ContextDep,
+    SessionDep,
+    failures,
+    find_predictor,
+)
 from featrix_server.db import FeedbackRow, PredictorRow
 from featrix_server.errors import invalid_input
 from featrix_server.feedback import (
@@ -26,13 +33,6 @@ from featrix_server.feedback_schemas import (
     Labelled,
     LabelRequest,
     Labels,
-)
-from featrix_server.routes.context import (
-    Context,
-    ContextDep,
-    SessionDep,
-    failures,
-    find_predictor,
 )
 from featrix_server.tables import read_schema
 

@@ -7,7 +7,7 @@ import os
 from fastapi import APIRouter
 
 from featrix_server import __version__
-from featrix_server.routes.context import ContextDep, failures
+from featrix_server.context import ContextDep, failures
 from featrix_server.schemas import Health
 
 router = APIRouter(tags=["server"])

@@ -13,6 +13,14 @@ from starlette.concurrency import run_in_threadpool
 from featrix_server.checkpoints import publish_checkpoint
 from featrix_server.cloning import clone
 from featrix_server.collecting import collect
+from featrix_server.context import (
+    Context,
+    ContextDep,
+    OpenSession,
+    SessionDep,
+    failures,
+    known_cluster,
+)
 from featrix_server.db import OPEN_STATUSES, SessionRow, now
 from featrix_server.deprecation import parse_expiration
 from featrix_server.lifecycle_schemas import (
@@ -31,14 +39,6 @@ from featrix_server.lifecycle_schemas import (
 )
 from featrix_server.pending import Pending
 from featrix_server.publishing import publish, publish_job, unpublish
-from featrix_server.routes.context import (
-    Context,
-    ContextDep,
-    OpenSession,
-    SessionDep,
-    failures,
-    known_cluster,
-)
 
 router = APIRouter(prefix="/compute/session/{session_id}", tags=["lifecycle"])
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from fastapi import Path as PathParameter
 from starlette.responses import Response
 
+from featrix_server.context import ContextDep, failures
 from featrix_server.errors import invalid_input
 from featrix_server.predicting import ask
 from featrix_server.prediction_log import Asker
@@ -24,7 +25,6 @@ from featrix_server.predictor_schemas import (
     TrainingInProgress,
 )
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import ContextDep, failures
 from featrix_server.routes.customer import CustomerMetadata
 from featrix_server.scoring import score
 

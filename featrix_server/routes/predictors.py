@@ -8,6 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi import Path as PathParameter
 from starlette.concurrency import run_in_threadpool
 
+from featrix_server.context import (
+    ContextDep,
+    SessionDep,
+    failures,
+    find_predictor,
+    find_session,
+)
 from featrix_server.creation import UPLOAD_FILE
 from featrix_server.predictor_creation import (
     create_predictor,
@@ -21,13 +28,6 @@ from featrix_server.predictor_schemas import (
     TrainMore,
     TrainPredictor,
     TrainWithLabels,
-)
-from featrix_server.routes.context import (
-    ContextDep,
-    SessionDep,
-    failures,
-    find_predictor,
-    find_session,
 )
 from featrix_server.tables import read_schema
 from featrix_server.upload import FormReader

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import Response, StreamingResponse
 
 from featrix_server import safejson, tables
+from featrix_server.context import ContextDep, OpenSession, SessionDep, failures
 from featrix_server.errors import invalid_input, not_ready
 from featrix_server.metrics import metric_series
 from featrix_server.movie import Movie, to_glb
@@ -25,7 +26,6 @@ from featrix_server.points import (
     load_points,
 )
 from featrix_server.responses import ARROW_STREAM, SafeJSONResponse
-from featrix_server.routes.context import ContextDep, OpenSession, SessionDep, failures
 
 router = APIRouter(prefix="/compute/session/{session_id}", tags=["sphere"])
 

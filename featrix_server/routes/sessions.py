@@ -8,18 +8,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from sqlalchemy import func, or_, select
 
-from featrix_server.db import OPEN_STATUSES, JobRow, SessionRow, now
-from featrix_server.deprecation import expiration
-from featrix_server.errors import ApiError
-from featrix_server.jobs.control import Action, ControlError
-from featrix_server.jobs.control import control as control_job
-from featrix_server.routes.context import (
+from featrix_server.context import (
     Context,
     ContextDep,
     OpenSession,
     SessionDep,
     failures,
 )
+from featrix_server.db import OPEN_STATUSES, JobRow, SessionRow, now
+from featrix_server.deprecation import expiration
+from featrix_server.errors import ApiError
+from featrix_server.jobs.control import Action, ControlError
+from featrix_server.jobs.control import control as control_job
 from featrix_server.schemas import (
     Cancelled,
     CancelRequest,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import FileResponse, Response
 
+from featrix_server.context import Context, ContextDep, OpenSession, SessionDep, failures
 from featrix_server.db import PredictorRow
 from featrix_server.errors import not_ready
 from featrix_server.feedback import rolling
@@ -20,7 +21,6 @@ from featrix_server.metrics import (
     predictor_metrics,
 )
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import Context, ContextDep, OpenSession, SessionDep, failures
 from featrix_server.schemas import TrainingMetrics
 from featrix_server.store import predictor_folder
 

@@ -10,9 +10,9 @@ from sqlalchemy import delete, select
 from starlette.responses import Response
 
 from featrix_server import vector_records
+from featrix_server.context import Context, ContextDep, SessionDep, failures
 from featrix_server.db import VectorDatabaseRow
 from featrix_server.responses import SafeJSONResponse
-from featrix_server.routes.context import Context, ContextDep, SessionDep, failures
 from featrix_server.routes.sessions import stamp
 from featrix_server.routes.training import require_done
 from featrix_server.vector_schemas import (

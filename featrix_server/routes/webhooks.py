@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from featrix_server.context import ContextDep, OpenSession, SessionDep, failures
 from featrix_server.db import DeliveryRow, DeliveryStatus, SessionRow, owners
-from featrix_server.routes.context import ContextDep, OpenSession, SessionDep, failures
 from featrix_server.webhook_call import stamp
 from featrix_server.webhook_schemas import (
     ConfigureWebhooks,

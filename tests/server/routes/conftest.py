@@ -20,10 +20,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from featrix_server.app import create_app
+from featrix_server.context import Context
 from featrix_server.db import SessionRow
 from featrix_server.jobs import queue
 from featrix_server.jobs.worker import run_next
-from featrix_server.routes.context import Context
 from featrix_server.settings import Settings
 
 if TYPE_CHECKING:

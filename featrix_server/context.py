@@ -1,4 +1,4 @@
-"""What routes are given: the open parts of the server, and the session a path names."""
+"""What a request works with: the open parts of the server, and the session a path names."""
 
 from __future__ import annotations
 
