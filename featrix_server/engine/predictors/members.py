@@ -15,7 +15,10 @@ Folds: TypeAlias = Sequence[tuple[np.ndarray, np.ndarray]]
 class Fitted(Protocol):
     """A member that can answer."""
 
-    form: str
+    @property
+    def form(self) -> str:
+        """The form of the columns that it takes (`features.py`)."""
+        ...
 
     def answer(self, x: np.ndarray) -> np.ndarray:
         """Log-probabilities (n, classes), or standardised numbers (n, 1)."""
@@ -26,7 +29,7 @@ class Fitted(Protocol):
 class Trial:
     """A member tried on folds: a model a fold, and what to fit all rows with."""
 
-    models: Sequence[Any]
+    models: Sequence[Fitted]
     setting: dict[str, Any] = field(default_factory=dict)
 
     def validate(self, x: np.ndarray, folds: Folds) -> np.ndarray:
