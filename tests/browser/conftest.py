@@ -267,6 +267,10 @@ class Notebook:
         found.wait_for(state="visible")
         return found
 
+    def becomes(self, expression: str, value: Any) -> None:
+        """Wait until an expression in the notebook's kernel has this value."""
+        wait_until(lambda: self.python(expression) == value, f"{expression} becomes {value!r}")
+
     def python(self, expression: str) -> Any:
         """The value of an expression in the notebook's kernel, as JSON."""
         sessions = self.lab.api("GET", "sessions").json()

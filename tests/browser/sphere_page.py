@@ -52,15 +52,20 @@ async ([source, state]) => {
           for (const b of raw) text += String.fromCharCode(b);
           value = { bytes: btoa(text) };
         }
-        void kernel({ set: key, value }).then(take);
+        ask({ set: key, value });
       }
       dirty.clear();
     },
     on: (event, f) => handlers.set(event, [...(handlers.get(event) ?? []), f]),
     off: (event, f) => handlers.set(event, (handlers.get(event) ?? []).filter((g) => g !== f)),
-    send: (content) => { sent.push(content); void kernel({ message: content }).then(take); },
+    send: (content) => { sent.push(content); ask({ message: content }); },
   };
   const sent = [];
+  const asked = new Set();
+  const ask = (call) => {
+    const answered = kernel(call).then(take).finally(() => asked.delete(answered));
+    asked.add(answered);
+  };
   const take = (answer) => {
     for (const [k, v] of Object.entries(answer.state)) values[k] = read(v);
     for (const k of Object.keys(answer.state)) fire(`change:${k}`);
@@ -82,7 +87,7 @@ async ([source, state]) => {
     views.splice(0).forEach((f) => f());
     stop();
   };
-  window.host = { model, show, sent, take, handlers, close };
+  window.host = { model, asked, show, sent, take, handlers, close };
 }
 """
 
@@ -91,8 +96,22 @@ PAGE = """<!doctype html><html><head><meta charset="utf-8"><style>
   main { padding: 16px; background: %(back)s; }
   %(variables)s
 </style></head><body><main></main></body></html>"""
+# Until every question to the kernel is answered, and frames come when they are asked for again.
+QUIET = """
+async () => {
+  while (window.host?.asked?.size) await Promise.all(host.asked);
+  for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+  await new Promise((done) => requestIdleCallback(done, { timeout: 5000 }));
+}
+"""
 DARK = """body { --jp-layout-color0: #111111; --jp-layout-color1: #1b1d21;
   --jp-ui-font-color0: #ffffff; --jp-ui-font-color2: #b0b4ba; color: #fff; }"""
+
+
+def settle(page: Page, ms: int) -> None:
+    """Let animations of at most `ms` end, answers arrive, and the picture be drawn."""
+    page.wait_for_timeout(ms)
+    page.evaluate(QUIET)
 
 
 def coded(value: Any) -> Any:
@@ -164,7 +183,7 @@ class Opened:
 
     def settle(self, ms: int = 350) -> None:
         """Let animations, answers and the full picture at rest arrive."""
-        self.page.wait_for_timeout(ms)
+        settle(self.page, ms)
 
     def push(self) -> None:
         """Deliver what Python changed by itself."""

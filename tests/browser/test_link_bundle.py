@@ -22,7 +22,7 @@ from featrix_notebook import (
     link,
 )
 from featrix_notebook.widgets.link import Link
-from tests.browser.sphere_page import FRONT, launched, table
+from tests.browser.sphere_page import FRONT, launched, settle, table
 
 BUS = "Symbol.for('featrix.link.1') in globalThis"
 FRAMES = 9
@@ -60,7 +60,7 @@ class Linked:
         return self.stage(place).screenshot()
 
     def settle(self, ms: int = 350) -> None:
-        self.page.wait_for_timeout(ms)
+        settle(self.page, ms)
 
     def key(self, place: int, *keys: str) -> None:
         self.stage(place).focus()

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Playwright
 
 from featrix_notebook import TrainingMovie
 from featrix_notebook.movie.raster import LIGHT, Points, View, ball
+from tests.browser.conftest import wait_until
 from tests.browser.sphere_page import FRONT, Open, Opened, launched, opener, saturated
 
 FRAMES = 9
@@ -107,9 +108,8 @@ def test_every_key_does_what_it_says(open_movie: Open) -> None:
     keyboard.press("Shift+ArrowRight")
     opened.settle()
     assert not np.array_equal(opened.pixels(), before), "the sphere does not turn"
-    opened.settle(400)
-    assert opened.widget._camera["yaw"] != 0
-    assert opened.widget.epoch == round(time(opened) - 0.5)
+    wait_until(lambda: opened.widget._camera["yaw"] != 0, "the camera is told")
+    wait_until(lambda: opened.widget.epoch == int(time(opened)), "the epoch is told")
 
 
 def test_scrubbing_asks_the_kernel_for_nothing(open_movie: Open) -> None:

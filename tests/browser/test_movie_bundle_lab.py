@@ -10,6 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from tests.browser.sphere_page import settle
+
 SURVEYS = Path(__file__).resolve().parents[2] / "examples" / "data" / "portal_surveys.csv.gz"
 CELLS = (
     f"""
@@ -67,12 +69,11 @@ def test_a_running_training_is_played_and_an_epoch_published(
     page.wait_for_function(
         f"() => document.querySelector('.ftx-movie-caption').textContent === 'Epoch {last}'"
     )
-    page.wait_for_timeout(600)
-    assert notebook.python("movie.epoch") == last
+    notebook.becomes("movie.epoch", last)
     assert len(notebook.cells()) == before
     kept = notebook.python("fm.epochs")
     notebook.python(f"[movie.set_trait('epoch', {kept})] and 0")
-    page.wait_for_timeout(600)
+    settle(page, 600)
     page.get_by_role("button", name="Publish", exact=True).click()
     page.get_by_role("button", name=f"Publish epoch {kept}").click()
     said = page.locator(".ftx-movie-drawer:visible [role='status']")
@@ -83,6 +84,6 @@ def test_a_running_training_is_played_and_an_epoch_published(
     )
     assert "Published as" in said.inner_text(), said.inner_text()
     notebook.theme("Dark")
-    page.wait_for_timeout(600)
+    settle(page, 600)
     notebook.screenshot("movie-dark")
     assert notebook.complaints == []

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Playwright
 
 from featrix_notebook import PredictionHeatmap, SphereExplorer, TrainingDashboard, TrainingMovie
 from featrix_notebook.widgets.base import FeatrixWidget
-from tests.browser.sphere_page import FRONT, launched, table
+from tests.browser.sphere_page import FRONT, launched, settle, table
 
 EPOCHS = 6
 # The share of the pixels of all layers of a canvas's place that anything is drawn in.
@@ -83,7 +83,7 @@ def test_a_widget_is_a_page_that_needs_nothing_else(
     page.goto(path.as_uri())
     place = page.locator(stage).first
     place.wait_for()
-    page.wait_for_timeout(400)
+    settle(page, 400)
     assert page.title() == title
     assert place.evaluate(PAINTED) > 0.01
     assert page.locator(".ftx-error:visible").count() == 0

@@ -8,7 +8,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.browser.conftest import wait_until
+from tests.browser.sphere_page import settle
 
 SPHERE = """
 import numpy as np
@@ -44,50 +44,47 @@ def test_a_click_a_colour_and_a_selection_travel(
     notebook.run(0)
     stage = page.locator(".ftx-sphere-stage")
     stage.wait_for()
-    page.wait_for_timeout(800)
+    settle(page, 800)
     box = stage.bounding_box()
     assert box is not None
     # The left and the right row: half a radius, shortened by bringing them to the sphere.
     reach = 0.9 * min(box["width"], box["height"]) / 2 * 0.5 / 1.25**0.5
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.click(x - reach, y)
-    page.wait_for_timeout(500)
-    assert notebook.python("sphere.selected_ids") == [0]
+    notebook.becomes("sphere.selected_ids", [0])
     # One row for another: as many bytes, other ones.
     page.mouse.click(x + reach, y)
-    page.wait_for_timeout(500)
-    assert notebook.python("sphere.selection['name'].tolist()") == ["b"]
+    notebook.becomes("sphere.selection['name'].tolist()", ["b"])
     assert "size" in page.locator(".ftx-sphere-card").inner_text()
     page.get_by_label("Colour by", exact=True).select_option(label="size")
     page.locator(".ftx-sphere-strip").wait_for()
-    assert notebook.python("sphere.color_by") == "size"
+    notebook.becomes("sphere.color_by", "size")
     # Keys the notebook knows as commands belong to the sphere while it has the focus.
     stage.focus()
     before = len(notebook.cells())
     for key in ("b", "l", "ArrowUp", "0", "0", "Escape"):
         page.keyboard.press(key)
-    page.wait_for_timeout(500)
+    notebook.becomes("sphere.selected_ids", [])
     assert len(notebook.cells()) == before
-    assert notebook.python("sphere.selected_ids") == []
     notebook.run(1)
     page.wait_for_function(
         "() => document.querySelector('.ftx-sphere-selected')?.innerText === '1 selected'"
     )
     assert notebook.python("heard") == [[[0], "user"], [[1], "user"], [[], "user"], [[2], "python"]]
     notebook.theme("Dark")
-    page.wait_for_timeout(600)
+    settle(page, 600)
     notebook.screenshot("sphere-dark")
     # What is done in one of two linked spheres arrives in both, by row and not by place.
     notebook.run(2)
-    wait_until(lambda: notebook.python("other.selected_ids") == [2], "the selection is taken over")
+    notebook.becomes("other.selected_ids", [2])
     page.locator(".ftx-sphere-stage").nth(1).focus()
     page.keyboard.press("p")
     page.keyboard.press("Enter")
-    wait_until(lambda: notebook.python("sphere.selected_ids") == [1], "a selection is shared")
-    assert notebook.python("other.selected_ids") == [1]
+    notebook.becomes("sphere.selected_ids", [1])
+    notebook.becomes("other.selected_ids", [1])
     notebook.python("joined.unlink()")
-    page.wait_for_timeout(600)
+    settle(page, 600)
     page.keyboard.press("Escape")
-    wait_until(lambda: notebook.python("other.selected_ids") == [], "it is cleared")
+    notebook.becomes("other.selected_ids", [])
     assert notebook.python("sphere.selected_ids") == [1]
     assert notebook.complaints == []

@@ -1,33 +1,55 @@
 import type { Cleanup, Model } from "./model.ts";
 
+const RESTS_MS = 2000; // A pointer that has not moved for so long is left lying, not used.
+
 /**
- * Tell the kernel whether the reader's pointer or focus is in a view, by the trait `_in_use`. While
- * it is, the kernel leaves the stored output alone: the notebook would draw it anew, and take from
- * under the reader's hand what he drags and the keys he presses.
+ * Tell the kernel by the trait `_in_use` whether a reader has the focus in a view or moves the
+ * pointer over it. While he does, the kernel leaves the stored output alone: the notebook would
+ * draw it anew, and take from under the reader's hand what he drags and the keys he presses.
  */
 export function tellUse(el: HTMLElement, model: Model): Cleanup {
   const use = model as Model<{ _in_use: boolean }>;
-  const tell = (inUse: boolean): void => {
+  let inUse = false;
+  let moved = -Infinity;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tell = (): void => {
     if (Boolean(use.get("_in_use")) === inUse) return;
     use.set("_in_use", inUse);
     use.save_changes();
   };
-  const come = (): void => tell(true);
-  const leave = (event: PointerEvent): void => {
-    if (!event.buttons && !el.matches(":focus-within")) tell(false);
+  const look = (): void => {
+    clearTimeout(timer);
+    inUse = performance.now() - moved < RESTS_MS || el.matches(":focus-within");
+    tell();
+    // Looked at again, as an element that is disabled or removed loses the focus without an event.
+    if (inUse) timer = setTimeout(look, RESTS_MS);
   };
-  const blur = (event: FocusEvent): void => {
-    if (!el.contains(event.relatedTarget as Node | null) && !el.matches(":hover")) tell(false);
+  const point = (): void => {
+    moved = performance.now();
+    if (!inUse) look();
   };
-  el.addEventListener("pointerenter", come);
-  el.addEventListener("focusin", come);
+  const leave = (): void => {
+    moved = -Infinity;
+    look();
+  };
+  const blur = (): void => {
+    // When this is told, the focus has left one element and not come to the next.
+    clearTimeout(timer);
+    timer = setTimeout(look);
+  };
+  el.addEventListener("pointermove", point, true);
+  el.addEventListener("pointerdown", point, true);
   el.addEventListener("pointerleave", leave);
+  el.addEventListener("focusin", look);
   el.addEventListener("focusout", blur);
   return () => {
-    el.removeEventListener("pointerenter", come);
-    el.removeEventListener("focusin", come);
+    el.removeEventListener("pointermove", point, true);
+    el.removeEventListener("pointerdown", point, true);
     el.removeEventListener("pointerleave", leave);
+    el.removeEventListener("focusin", look);
     el.removeEventListener("focusout", blur);
-    tell(false);
+    clearTimeout(timer);
+    inUse = false;
+    tell();
   };
 }
