@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,15 @@ def text(value: Any, length: int = LABEL_LENGTH) -> str:
     # Cut before cleaning: a cell may hold megabytes.
     words = " ".join(words[: 4 * length].split())
     return words if len(words) <= length else words[: length - 1] + "…"
+
+
+def unknown(what: str, name: Any, known: Iterable[Any], use: str = "") -> str:
+    """Words for a name that is not among those known, with the closest of them."""
+    names = [str(one) for one in known]
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    shown = ", ".join(map(repr, names[:20])) or "none"
+    return f"There is no {what} {text(name)!r}{use}.{hint} Known: {shown}."
 
 
 def _is_time(values: pd.Series, type_word: str | None) -> bool:

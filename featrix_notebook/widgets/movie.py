@@ -20,7 +20,7 @@ from featrix_notebook.movie.packing import pack
 from featrix_notebook.movie.source import Movie, read_movie
 from featrix_notebook.widgets import movie_spec, sphere_colors
 from featrix_notebook.widgets.base import FeatrixWidget
-from featrix_notebook.widgets.movie_desk import Desk
+from featrix_notebook.widgets.movie_desk import MovieDesk
 from featrix_notebook.widgets.movie_follower import Follower
 from featrix_notebook.widgets.movie_spec import FRAME_CLUSTERS
 from featrix_notebook.widgets.rows import ShowsRows, in_range
@@ -78,7 +78,7 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
     _bundle = "movie"
     # A widget whose constructor raised is closed, too.
     _follower: Follower | None = None
-    _desk: Desk | None = None
+    _desk: MovieDesk | None = None
     _spec = traitlets.Dict().tag(sync=True)
     _first = traitlets.Bytes(b"").tag(sync=True)
     _codes = traitlets.Bytes(b"").tag(sync=True)
@@ -131,7 +131,7 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
         self.packed = np.empty((0, 0, 2), np.int16)
         self._order = np.empty(0, np.int64)
         self._each: NDArray[np.uint8] | None = None
-        self._desk = Desk(self)
+        self._desk = MovieDesk(self)
         self._take_movie(movie)
         self._color_by, self._coding = self._code(color_by)
         start = len(movie) - 1 if self._live else 0

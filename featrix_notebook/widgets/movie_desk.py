@@ -3,65 +3,40 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from featrix_notebook.widgets import wire
+from featrix_notebook.widgets.desk import Answer, Asked, RowsDesk
 
 if TYPE_CHECKING:
     from featrix_notebook.widgets.movie import TrainingMovie
 
-Asked = Mapping[str, Any]
-Answer = tuple[dict[str, Any], dict[str, Any]]
-"""Fields of the reply, and its parts."""
-
 _MOST_FRAMES_AT_ONCE = 1_000
 
 
-class Desk:
+class MovieDesk(RowsDesk):
     """Answers the pages of one movie; what cannot be answered goes back as an error."""
 
     def __init__(self, movie: TrainingMovie) -> None:
         self._movie = movie
         self._jobs: dict[str, threading.Event] = {}
-        self._quick = {
-            "frames": self._frames,
-            "codes": self._codes,
-            "row": self._row,
-            "color": self._color,
-        }
-        # These take a while, and the thread of the messages has others to serve.
-        self._slow = {"publish": self._publish, "export": self._export}
+        quick = {"frames": self._frames, "codes": self._codes}
+        slow = {"publish": self._publish, "export": self._export}
+        super().__init__(movie, quick, slow, deflate=("codes",))
 
     def receive(self, _: Any, content: Any, buffers: Any) -> None:
         """Handle a message of the page; of a kind that is not known, nothing happens."""
-        if not isinstance(content, dict):
-            return
-        kind = content.get("kind")
-        if kind in self._quick:
-            self._answer(self._quick[kind], content)
-        elif kind in self._slow:
-            work = (self._slow[kind], content)
-            threading.Thread(target=self._answer, args=work, daemon=True).start()
-        elif kind == "cancel":
+        if isinstance(content, dict) and content.get("kind") == "cancel":
             self._jobs.get(str(content.get("job")), threading.Event()).set()
+        else:
+            super().receive(_, content, buffers)
 
     def close(self) -> None:
         """Cancel what is being made."""
         for cancelled in tuple(self._jobs.values()):
             cancelled.set()
-
-    def _answer(self, work: Callable[[Asked], Answer], content: Asked) -> None:
-        kind = str(content["kind"])
-        try:
-            extra, parts = work(content)
-        except Exception as error:  # any refusal is shown on the page
-            extra, parts = {"error": str(error) or type(error).__name__}, {}
-        codec: wire.Codec = "deflate" if kind == "codes" else "raw"
-        request = str(content.get("id"))
-        self._movie.send(*wire.frame(kind, 0, parts, codec=codec, id=request, **extra))
 
     def _frames(self, asked: Asked) -> Answer:
         packed = self._movie.packed
@@ -74,16 +49,6 @@ class Desk:
 
     def _codes(self, asked: Asked) -> Answer:
         return {}, {"codes": np.ascontiguousarray(self._movie.codes_of_frames())}
-
-    def _row(self, asked: Asked) -> Answer:
-        return {"values": self._movie._row_values(asked.get("point"))}, {}
-
-    def _color(self, asked: Asked) -> Answer:
-        choice, choices = asked.get("choice"), self._movie.choices()
-        if not isinstance(choice, int) or not 0 <= choice < len(choices):
-            raise ValueError(f"There is no column number {choice!r} to colour by.")
-        self._movie.color_by = choices[choice].key
-        return {}, {}
 
     def _publish(self, asked: Asked) -> Answer:
         epoch, name = asked.get("epoch"), str(asked.get("name") or "")

@@ -84,7 +84,13 @@ class ShowsRows(traitlets.HasTraits):
         """
         rows = self._rows_of(ids)
         with self._lock:
-            self._select_places(np.sort(np.argsort(self._order)[rows]))
+            self._select_places(np.sort(self._places_of(rows)))
+
+    def _places_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places in the order of the points of rows of the table."""
+        places = np.empty(len(self._order), np.int64)
+        places[self._order] = np.arange(len(self._order))
+        return places[rows]
 
     def _select_places(self, places: NDArray[np.int64]) -> None:
         self._cause = "python"

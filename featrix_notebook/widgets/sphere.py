@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from featrix_notebook import coding, frames, pages
 from featrix_notebook.coding import Coding
 from featrix_notebook.live import ENDED, RunFeed
-from featrix_notebook.widgets import sphere_colors, wire
+from featrix_notebook.widgets import sphere_colors
 from featrix_notebook.widgets.base import FeatrixWidget
-from featrix_notebook.widgets.rows import ShowsRows, in_range
+from featrix_notebook.widgets.desk import RowsDesk
+from featrix_notebook.widgets.rows import in_range
 from featrix_notebook.widgets.sphere_colors import Choice
+from featrix_notebook.widgets.sphere_search import Searches
 
 OPEN = ("queued", "running", "paused")
 _UNIT = 32767
@@ -25,7 +27,7 @@ _UNIT = 32767
 _REFRESH_S = 3.0
 
 
-class SphereExplorer(ShowsRows, FeatrixWidget):
+class SphereExplorer(Searches, FeatrixWidget):
     """Show every row of a table as a point on the unit sphere.
 
     Parameters
@@ -107,9 +109,11 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
             _spec=self._describe(),
             _positions=_quantise(points.xyz[self._order]),
             _codes=self._coding.codes[self._order].tobytes(),
+            _columns=self._describe_columns(),
             **kwargs,
         )
-        self.on_msg(self._on_message)
+        self._desk = RowsDesk(self, {"search": self._answer_search}, {})
+        self.on_msg(self._desk.receive)
         if frames.is_training(source):
             self._follow()
 
@@ -154,32 +158,6 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
                 **self._coding.legend(),
             },
         }
-
-    # ------------------------------------------------------------------ requests of the page
-
-    def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
-        """Answer a request; what cannot be answered goes back as an error with the same id."""
-        if not isinstance(content, dict):
-            return
-        kind, request = content.get("kind"), content.get("id")
-        answer: dict[str, Any]
-        try:
-            if kind == "row":
-                answer = {"values": self._row_values(content.get("point"))}
-            elif kind == "color":
-                self._color_by_choice(content.get("choice"))
-                answer = {}
-            else:
-                return
-        except (ValueError, TypeError, IndexError) as error:
-            answer = {"error": str(error)}
-        self.send({"v": wire.VERSION, "kind": kind, "id": request, "parts": [], **answer})
-
-    def _color_by_choice(self, choice: Any) -> None:
-        choices = self.choices()
-        if not isinstance(choice, int) or not 0 <= choice < len(choices):
-            raise ValueError(f"There is no column number {choice!r} to colour by.")
-        self.color_by = choices[choice].key
 
     # ------------------------------------------------------------------ a model in training
 
@@ -231,6 +209,7 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
                 self._positions = _quantise(points.xyz[self._order])
                 self._codes = self._coding.codes[self._order].tobytes()
                 self._spec = self._describe()
+                self._columns = self._describe_columns()
                 if not same:
                     self._select_places(np.empty(0, np.int64))
 
@@ -247,7 +226,8 @@ class SphereExplorer(ShowsRows, FeatrixWidget):
     def _page_part(self) -> dict[str, Any]:
         with self._lock:
             colors = pages.color_answers(self, self._spec, lambda _: {})
-            return {**super()._page_part(), "answers": {**pages.row_answers(self), **colors}}
+            answers = {**pages.row_answers(self), **colors}
+            return {**super()._page_part(), "answers": answers, "columns": self._page_columns()}
 
     def summary(self) -> str:
         """What the sphere shows, in words."""

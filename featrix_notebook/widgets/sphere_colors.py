@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
@@ -79,7 +78,8 @@ def code(points: Points, color_by: Any) -> tuple[Hashable | None, Coding]:
         return color_by, coding.code_clusters(points.clusters[k])
     if not n and isinstance(color_by, str):
         return color_by, coding.plain(0)  # before a model's first epoch no column is known
-    raise ValueError(_unknown(points, color_by))
+    known = [choice.key for choice in choices(points)]
+    raise ValueError(coding.unknown("column", color_by, known, " to colour by"))
 
 
 def _code_column(points: Points, name: Hashable) -> Coding:
@@ -97,11 +97,3 @@ def _cluster_number(points: Points, name: Any) -> int | None:
     digits = name.removeprefix(f"{CLUSTER}_")
     k = int(digits) if digits.isdecimal() else None
     return k if k in points.clusters else None
-
-
-def _unknown(points: Points, name: Any) -> str:
-    known = [str(choice.key) for choice in choices(points)]
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    shown = ", ".join(map(repr, known[:20])) or "none"
-    return f"There is no column {coding.text(name)!r} to colour by.{hint} Known: {shown}."

@@ -327,16 +327,19 @@ export class Figure {
     let point = this.stage.current;
     for (let tried = 0; tried < n; tried++) {
       point = point < 0 && step < 0 ? n - 1 : (point + step + n) % n;
-      if (!this.isShown(point)) continue;
-      this.stage.current = point;
-      this.#store.hover(point);
-      this.stage.face(point);
-      const { width, height } = this.stage.view;
-      void this.#describe(point, { x: width / 2, y: height / 2 }).then((values) => {
-        if (values) this.#announcer.say(values.slice(0, 8).map(([name, text]) => `${name}: ${text ?? "missing"}`).join(", "));
-      });
-      return;
+      if (this.isShown(point)) return this.visit(point);
     }
+  }
+
+  /** Bring a point to the front, and read it out. */
+  visit(point: number): void {
+    this.stage.current = point;
+    this.#store.hover(point);
+    this.stage.face(point);
+    const { width, height } = this.stage.view;
+    void this.#describe(point, { x: width / 2, y: height / 2 }).then((values) => {
+      if (values) this.#announcer.say(values.slice(0, 8).map(([name, text]) => `${name}: ${text ?? "missing"}`).join(", "));
+    });
   }
 
   async #hover(point: number, at: Pixel): Promise<void> {

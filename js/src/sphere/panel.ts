@@ -3,6 +3,7 @@
 import { h, setText } from "../shared/dom.ts";
 import { Chooser } from "./chooser.ts";
 import { Legend } from "./legend.ts";
+import { Tabs, type Tab } from "./tabs.ts";
 import type { Spec } from "./store.ts";
 
 export interface PanelHandlers {
@@ -27,6 +28,7 @@ export interface PanelState {
 export class Panel {
   readonly el = h("div", { class: "ftx-sphere-panel" });
   readonly error = h("p", { class: "ftx-error", role: "alert" });
+  readonly #tabs: Tabs;
   readonly #title = h("div", { class: "ftx-sphere-title", dir: "auto" });
   readonly #rows = h("div", { class: "ftx-note" });
   readonly #notes = h("div", { class: "ftx-sphere-notes" });
@@ -40,7 +42,8 @@ export class Panel {
   readonly #clear = h("button", { class: "ftx-button", type: "button" }, "Clear");
   readonly #all = h("button", { class: "ftx-button", type: "button" }, "Select shown");
 
-  constructor(handlers: PanelHandlers) {
+  /** `tabs` come beside the page of colours. */
+  constructor(handlers: PanelHandlers, tabs: readonly Tab[]) {
     this.#legend = new Legend({ toggle: handlers.toggle });
     this.#chooser = new Chooser(handlers.colorBy);
     this.#shapes.addEventListener("change", () => handlers.shapes(this.#shapes.checked));
@@ -48,20 +51,26 @@ export class Panel {
     this.#opacity.addEventListener("input", () => handlers.opacity(Number(this.#opacity.value)));
     this.#clear.addEventListener("click", handlers.clear);
     this.#all.addEventListener("click", handlers.selectShown);
+    const style = h(
+      "div",
+      { class: "ftx-sphere-style" },
+      this.#shapesRow,
+      h("label", {}, h("span", {}, "Size"), this.#size),
+      h("label", {}, h("span", {}, "Opacity"), this.#opacity),
+    );
+    const look = h("div", {}, this.#chooser.el, this.#legend.el, style);
+    this.#tabs = new Tabs("What the panel shows", [{ label: "Colour", body: look }, ...tabs]);
     this.el.append(
       h("div", { class: "ftx-sphere-head" }, this.#title, this.#rows, this.#notes),
-      this.#chooser.el,
-      this.#legend.el,
-      h(
-        "div",
-        { class: "ftx-sphere-style" },
-        this.#shapesRow,
-        h("label", {}, h("span", {}, "Size"), this.#size),
-        h("label", {}, h("span", {}, "Opacity"), this.#opacity),
-      ),
+      this.#tabs.el,
       h("div", { class: "ftx-sphere-selection" }, this.#count, this.#clear, this.#all),
       this.error,
     );
+  }
+
+  /** Show a page: 0 for the colours. */
+  show(tab: number): void {
+    this.#tabs.show(tab);
   }
 
   setStyle(size: number, opacity: number): void {

@@ -48,6 +48,8 @@ export class Stage {
   onCamera: (camera: Camera) => void = () => undefined;
   /** Paints between the ball and its points. */
   under: (context: CanvasRenderingContext2D, look: Look) => void = () => undefined;
+  /** Paints over everything, in CSS pixels. */
+  over: (context: CanvasRenderingContext2D) => void = () => undefined;
   /** Called before each frame with the ms since the last; true asks for another. */
   beforeFrame: (ms: number) => boolean = () => false;
 
@@ -306,6 +308,9 @@ export class Stage {
     context.clearRect(0, 0, this.#overlay.width, this.#overlay.height);
     const ratio = this.#overlay.width / this.view.width;
     context.scale(ratio, ratio);
+    context.strokeStyle = context.fillStyle = this.colors.ring;
+    context.setLineDash([]);
+    this.over(context);
     context.strokeStyle = this.colors.ring;
     for (const point of new Set([this.hovered, this.current, this.linked])) {
       if (point < 0 || point >= this.#scene().codes.length) continue;

@@ -1,7 +1,9 @@
 /** What one sphere model knows; its views share it. `featrix_notebook/widgets/sphere.py` is the other end. */
 
 import { watch, type Model } from "../shared/model.ts";
-import { bytesOf } from "../shared/wire.ts";
+import type { Question } from "../shared/search.ts";
+import { bytesOf, type Column } from "../shared/wire.ts";
+import type { ColumnInfo } from "./search.ts";
 import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "./rows.ts";
 
 export interface Spec {
@@ -22,9 +24,16 @@ export interface SphereState extends RowsState {
   _spec: Spec;
   _positions: DataView;
   _codes: DataView;
+  /** What can be searched. */
+  _columns?: ColumnInfo[];
 }
 
 export type Change = "positions" | RowsChange;
+
+/** Points that an answer holds. */
+function pointsIn(column: Column | undefined): Uint32Array {
+  return Uint32Array.from(column ?? []);
+}
 
 export class SphereStore extends RowsStore<SphereState, Change> {
   constructor(model: Model<SphereState>) {
@@ -42,12 +51,23 @@ export class SphereStore extends RowsStore<SphereState, Change> {
         this.tell("codes");
       }),
       watch(model, "_spec", () => this.tell("spec")),
+      watch(model, "_columns", () => this.tell("spec")),
     );
     this.openLink();
   }
 
   get spec(): Spec {
     return this.model.get("_spec");
+  }
+
+  get columns(): ColumnInfo[] {
+    return this.model.get("_columns") ?? [];
+  }
+
+  /** The points that answer a question, in the order of the table. */
+  async search(question: Question): Promise<Uint32Array> {
+    const { columns } = await this.requests.ask("search", { ...question });
+    return pointsIn(columns.get("points"));
   }
 
   #readPositions(): void {

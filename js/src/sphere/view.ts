@@ -6,20 +6,25 @@ import { Announcer, keepKeys } from "../shared/a11y.ts";
 import baseCss from "../shared/base.css";
 import { h, injectStyle, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
+import { Explore } from "./explore.ts";
 import { Figure } from "./figure.ts";
 import { Panel } from "./panel.ts";
 import css from "./sphere.css";
+import exploreCss from "./explore.css";
 import type { Change, SphereStore } from "./store.ts";
 
 const HELP =
   "Arrow keys turn, plus and minus zoom, 0 returns to the first view. N and P walk from point to " +
-  "point, Enter selects the point, Shift and Enter adds it. B and L draw a box or a lasso, Escape clears.";
+  "point, Enter selects the point, Shift and Enter adds it. B and L draw a box or a lasso, Escape clears. " +
+  "Slash searches the rows.";
+const FIND = 1;
 
 export class SphereView {
   readonly #root: HTMLElement;
   readonly #store: SphereStore;
   readonly #figure: Figure;
   readonly #panel: Panel;
+  readonly #explore: Explore;
   readonly #owner = new Owner();
   readonly #announcer = new Announcer(300);
 
@@ -29,10 +34,13 @@ export class SphereView {
     el.append(this.#root);
     injectStyle(el, "base", baseCss);
     injectStyle(el, "sphere", css);
+    injectStyle(el, "explore", exploreCss);
     const figure = new Figure(this.#root, store, this.#announcer, {
       changed: () => this.#renderPanel(),
+      key: (event) => this.#key(event),
     });
     this.#figure = figure;
+    this.#explore = new Explore(store, figure);
     this.#panel = new Panel({
       colorBy: (choice) => void this.#colorBy(choice),
       toggle: (code, only) => figure.toggle(code, only),
@@ -41,7 +49,7 @@ export class SphereView {
       opacity: (value) => figure.setStyle({ opacity: value }),
       clear: () => store.select([], "replace"),
       selectShown: () => store.select(figure.shown(), "replace"),
-    });
+    }, this.#explore.tabs);
     this.#root.append(figure.el, this.#panel.el, figure.summary, this.#announcer.el);
     const { spec } = store;
     figure.shapes = spec.shapes;
@@ -62,12 +70,25 @@ export class SphereView {
   }
 
   #changed(change: Change): void {
-    if (change === "positions") this.#figure.newRows();
-    else if (change === "codes") this.#figure.stage.changed("codes");
+    if (change === "positions") {
+      this.#figure.newRows();
+      this.#explore.newRows();
+    } else if (change === "codes") this.#figure.stage.changed("codes");
     else if (change === "selected") this.#figure.readSelection();
     else if (change === "camera") this.#figure.readCamera();
     else if (change === "hover") this.#figure.readHovered();
-    else this.#figure.readSpec(HELP);
+    else {
+      this.#figure.readSpec(HELP);
+      this.#explore.render();
+    }
+  }
+
+  /** Keys of the sphere that a movie has no use for. */
+  #key(event: KeyboardEvent): boolean {
+    if (event.key !== "/") return false;
+    this.#panel.show(FIND);
+    this.#explore.findRows();
+    return true;
   }
 
   #renderPanel(): void {

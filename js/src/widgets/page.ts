@@ -3,6 +3,7 @@
  * would answer is in the page; `featrix_notebook/pages.py` writes it.
  */
 import type { Cleanup, Model, Widget } from "../shared/model.ts";
+import { search, type Question, type SearchColumn } from "../shared/search.ts";
 import { WIRE_VERSION } from "../shared/wire.ts";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -25,9 +26,18 @@ export interface PageData {
   state: Record<string, Json | Bytes>;
   /** By request: `kind` and the value of its only field, such as `color/3`. */
   answers: Record<string, Answer>;
+  /** Of a sphere: what it searches. Columns that found no room are null. */
+  columns?: (PageColumn | null)[];
   /** Of a movie: the bytes of all frames, one after another; a request takes a part of them. */
   frames?: string;
   frameBytes?: number;
+}
+
+interface PageColumn {
+  kind: SearchColumn["kind"];
+  numbers?: string;
+  texts?: string[];
+  places?: string;
 }
 
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
@@ -41,11 +51,20 @@ function valueOf(value: Json | Bytes): unknown {
 
 const KEYS: Record<string, string> = { color: "choice", row: "point", cell: "at" };
 
+function columnOf(column: PageColumn | null): SearchColumn | null {
+  if (!column) return null;
+  const { kind, numbers = "", texts = [], places = "" } = column;
+  return kind === "text"
+    ? { kind, texts, places: new Int32Array(bytesOf(places).buffer) }
+    : { kind, numbers: new Float64Array(bytesOf(numbers).buffer) };
+}
+
 class PageModel implements Model {
   readonly #values: Record<string, unknown> = {};
   readonly #handlers = new Map<string, Set<(...args: unknown[]) => void>>();
   readonly #data: PageData;
   readonly #frames: Uint8Array<ArrayBuffer>;
+  #columns: (SearchColumn | null)[] | undefined;
 
   constructor(data: PageData) {
     this.#data = data;
@@ -94,6 +113,10 @@ class PageModel implements Model {
       this.#fire("msg:custom", reply, [part]);
       return;
     }
+    if (kind === "search") {
+      this.#search(request as unknown as Question, reply);
+      return;
+    }
     const field = KEYS[kind];
     const answer = this.#data.answers[field ? `${kind}/${String(request[field])}` : kind];
     for (const [key, value] of Object.entries(answer?.state ?? {})) this.#values[key] = valueOf(value);
@@ -101,6 +124,18 @@ class PageModel implements Model {
     const missing = answer ? {} : { error: "This page has no kernel behind it: that needs the notebook." };
     const buffers = (answer?.buffers ?? []).map((text) => new DataView(bytesOf(text).buffer));
     this.#fire("msg:custom", { ...reply, ...missing, ...answer?.message }, buffers);
+  }
+
+  #search(question: Question, reply: { parts: object[] }): void {
+    this.#columns ??= (this.#data.columns ?? []).map(columnOf);
+    try {
+      const points = search(this.#columns, question);
+      const n = points.length;
+      reply.parts.push({ name: "points", dtype: "u4", shape: [n], n, codec: "raw" });
+      this.#fire("msg:custom", reply, [new DataView(points.buffer)]);
+    } catch (error) {
+      this.#fire("msg:custom", { ...reply, error: error instanceof Error ? error.message : String(error) }, []);
+    }
   }
 
   #fire(event: string, ...args: unknown[]): void {
