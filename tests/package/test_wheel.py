@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,7 +72,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(600)
 def test_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    tops = {n.split("/")[0] for n in names if ".dist-info/" not in n}
+    tops = {n.split("/")[0] for n in names if not re.match(r"[^/]*\.(dist-info|data)/", n)}
     assert tops == PACKAGES
     bundles = sorted(Path(n).stem for n in names if n.startswith("featrix_notebook/static/"))
     assert bundles == WIDGETS
@@ -80,6 +82,19 @@ def test_wheel_holds_exactly_what_it_should(wheel: Path) -> None:
     assert any(n.startswith("featrix_server/migrations/versions/") for n in names)
     assert "featrixsphere/__init__.py" not in names  # a namespace package, beside the vendor's
     assert not [n for n in names if n.endswith((".ts", ".map", ".pyc", ".ipynb"))]
+
+
+@pytest.mark.timeout(600)
+def test_install_gives_jupyterlab_the_extension_it_asks_for(python: Path) -> None:
+    folder = python.parents[1] / "share" / "jupyter" / "labextensions" / "featrix-notebook"
+    about = json.loads((folder / "package.json").read_text())
+    entry = folder / about["jupyterlab"]["_build"]["load"]
+    assert "globalThis._JUPYTERLAB" in entry.read_text()
+    assert {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} == {
+        "package.json",
+        "install.json",
+        about["jupyterlab"]["_build"]["load"],
+    }
 
 
 @pytest.mark.timeout(600)

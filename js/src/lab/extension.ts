@@ -1,0 +1,51 @@
+/**
+ * Not a widget: an extension of JupyterLab and Notebook 7, loaded from the wheel, that shows the saved
+ * picture of a widget of ours when its kernel is gone. Outputs of ours carry a mime type of our own,
+ * so nobody else's are touched. `build.mjs` writes the description JupyterLab reads.
+ */
+import { keepsPicture, type Renderer } from "./saved.ts";
+
+const OURS = "application/vnd.featrix.widget+json";
+const VIEW = "application/vnd.jupyter.widget-view+json";
+// Before the renderer of widgets, which is at -10; the lowest rank an output has is drawn.
+const RANK = -20;
+
+interface Rendermime {
+  addFactory(factory: object, rank: number): void;
+  createRenderer(mimeType: string): Renderer;
+}
+
+interface App {
+  docRegistry: {
+    addWidgetExtension(
+      name: string,
+      extension: { createNew(panel: { content: { rendermime: Rendermime } }): void },
+    ): unknown;
+  };
+}
+
+const plugin = {
+  id: "featrix-notebook:saved",
+  description: "Shows the saved picture of a Featrix widget whose kernel is gone.",
+  autoStart: true,
+  activate(app: App): void {
+    app.docRegistry.addWidgetExtension("Notebook", {
+      createNew({ content: { rendermime } }) {
+        const createRenderer = () => keepsPicture(rendermime.createRenderer(VIEW));
+        // Like widgets: not drawn in a notebook that is not trusted, which shows the PNG by itself.
+        rendermime.addFactory({ safe: false, mimeTypes: [OURS], createRenderer }, RANK);
+      },
+    });
+  },
+};
+
+// The part of webpack's module federation that JupyterLab asks of an extension: a container by its
+// name, told of shared modules (none is needed here), giving modules by theirs.
+const containers = ((globalThis as Record<string, unknown>)["_JUPYTERLAB"] ??= {}) as Record<string, object>;
+containers["featrix-notebook"] = {
+  init(): void {},
+  get(module: string): Promise<() => unknown> {
+    if (module !== "./extension") return Promise.reject(new Error(`featrix-notebook has no ${module}`));
+    return Promise.resolve(() => ({ __esModule: true, default: plugin }));
+  },
+};
