@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from featrix_server.answer_headers import add_headers
-from featrix_server.db import SessionRow, now
+from featrix_server.db import now
 from featrix_server.errors import ApiError, invalid_input
 
 WARNING_HEADER = "X-Featrix-Deprecation"
 """The warning itself, as percent-encoded UTF-8; the standard headers have room for dates only."""
+
+
+class MayExpire(Protocol):
+    """What there is to know of a model's end: a `SessionRow`, or those columns of one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def deprecated_at(self) -> datetime | None: ...
+    @property
+    def deprecation_warning(self) -> str | None: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
 
 
 def parse_expiration(text: str) -> datetime:
@@ -42,7 +57,7 @@ def parse_expiration(text: str) -> datetime:
     return moment
 
 
-def expiration(row: SessionRow) -> dict[str, Any] | None:
+def expiration(row: MayExpire) -> dict[str, Any] | None:
     """Return the wire's ``model_expiration``; None unless the model is deprecated."""
     if row.deprecated_at is None or row.expires_at is None:
         return None
@@ -52,7 +67,7 @@ def expiration(row: SessionRow) -> dict[str, Any] | None:
     }
 
 
-def mark_answer(row: SessionRow) -> None:
+def mark_answer(row: MayExpire) -> None:
     """Let the answer being made say that its model is deprecated, if it is.
 
     ``Deprecation`` is that of RFC 9745, ``Sunset`` that of RFC 8594.
@@ -68,7 +83,7 @@ def mark_answer(row: SessionRow) -> None:
     )
 
 
-def refuse_expired(row: SessionRow) -> None:
+def refuse_expired(row: MayExpire) -> None:
     """Refuse with 410 to predict with a model whose date has passed."""
     if row.expires_at is not None and row.expires_at <= now():
         raise ApiError(

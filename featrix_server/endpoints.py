@@ -14,11 +14,14 @@ import hmac
 import math
 import re
 import secrets
+import threading
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
+from starlette.concurrency import run_in_threadpool
 
 from featrix_server.db import Database, EndpointRow, SessionRow, UsageRow, now
 from featrix_server.errors import ApiError, invalid_input
@@ -43,6 +46,59 @@ class EndpointUsage:
     by_day: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Door:
+    """What must be known of an endpoint to let a request through; as of `EndpointRow`."""
+
+    id: str
+    session_id: str
+    predictor_id: str
+    key_hash: str | None
+    is_public: bool
+    requests_per_minute: int | None
+    deleted_at: datetime | None
+
+
+_DOOR = select(
+    EndpointRow.id,
+    EndpointRow.session_id,
+    EndpointRow.predictor_id,
+    EndpointRow.key_hash,
+    EndpointRow.is_public,
+    EndpointRow.requests_per_minute,
+    EndpointRow.deleted_at,
+).where(EndpointRow.id == bindparam("endpoint"))
+_FRESH_S = 1.0
+"""How long a door is remembered; only of a change by another server that long nothing is known."""
+
+
+class _Doors:
+    """Doors that were looked up in the last moment: those in use cost no look into the database.
+
+    What changes here is forgotten at once.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, Door]] = {}
+        self._lock = threading.Lock()
+        self.changes = 0
+
+    def get(self, endpoint_id: str) -> Door | None:
+        kept = self._kept.get(endpoint_id)
+        return kept[1] if kept and time.monotonic() - kept[0] < _FRESH_S else None
+
+    def keep(self, door: Door | None, changes: int) -> None:
+        """Remember a door, unless one was changed since there had been that many changes."""
+        with self._lock:
+            if door is not None and changes == self.changes:
+                self._kept[door.id] = time.monotonic(), door
+
+    def forget(self, endpoint_id: str) -> None:
+        with self._lock:
+            self.changes += 1
+            self._kept.pop(endpoint_id, None)
+
+
 class Endpoints:
     """The endpoints of one server. Safe to share between threads."""
 
@@ -50,10 +106,11 @@ class Endpoints:
         self._database = database
         self._settings = settings
         self._limiter = RateLimiter()
+        self._doors = _Doors()
 
     # -------------------------------------------------------------------- the door
 
-    def admit(self, endpoint_id: str, key: str, is_owner: bool) -> EndpointRow:
+    async def admit(self, endpoint_id: str, key: str, is_owner: bool) -> Door:
         """Let a request through to an endpoint.
 
         Parameters
@@ -70,8 +127,7 @@ class Endpoints:
             owner, too; 404 if it is not there (told only to who has a right key); 429 if it was
             asked too often.
         """
-        with self._database.read() as database:
-            row = database.get(EndpointRow, endpoint_id)
+        row = self._doors.get(endpoint_id) or await run_in_threadpool(self._look_up, endpoint_id)
         fits = row is not None and _fits(key, row.key_hash)
         if row is None or row.deleted_at is not None:
             raise unknown_endpoint(endpoint_id) if is_owner or fits else _wrong_key()
@@ -88,7 +144,15 @@ class Endpoints:
         self._take_token(row)
         return row
 
-    def _take_token(self, row: EndpointRow) -> None:
+    def _look_up(self, endpoint_id: str) -> Door | None:
+        changes = self._doors.changes
+        with self._database.look() as database:
+            row = database.execute(_DOOR, {"endpoint": endpoint_id}).first()
+        door = None if row is None else Door(*row)
+        self._doors.keep(door, changes)
+        return door
+
+    def _take_token(self, row: Door) -> None:
         per_minute = row.requests_per_minute or self._settings.endpoint_requests_per_minute
         wait_s = self._limiter.take(row.id, per_minute) if per_minute else 0.0
         if wait_s:
@@ -195,6 +259,7 @@ class Endpoints:
             if row is None or row.deleted_at is not None:
                 raise unknown_endpoint(endpoint_id)
             change(row)
+        self._doors.forget(endpoint_id)
         return row
 
     def _renew(self, row: EndpointRow) -> None:

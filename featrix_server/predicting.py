@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import aliased
 from starlette.responses import Response
 
 from featrix_server.context import Context, find_session, labelled_for, unknown_predictor
@@ -24,46 +25,60 @@ from featrix_server.store import predictor_folder
 if TYPE_CHECKING:
     from featrix_server.engine import PredictorModel
 
-# Made once: putting it together takes longer than running it.
+_NAMED = aliased(SessionRow)
+# Made once: putting it together takes longer than running it. Bare columns, for the same reason;
+# those without a label are of the model that was named.
 _ASKED = (
-    select(PredictorRow, JobRow)
+    select(
+        PredictorRow.id.label("predictor_id"),
+        PredictorRow.session_id.label("predictor_session_id"),
+        PredictorRow.name.label("predictor_name"),
+        PredictorRow.target_column,
+        JobRow.status.label("job_status"),
+        JobRow.error.label("job_error"),
+        JobRow.progress,
+        JobRow.current_epoch,
+        JobRow.total_epochs,
+        _NAMED.id,
+        _NAMED.name,
+        _NAMED.deprecated_at,
+        _NAMED.deprecation_warning,
+        _NAMED.expires_at,
+    )
     .join(JobRow, JobRow.id == PredictorRow.job_id)
     .join(SessionRow, SessionRow.id == PredictorRow.session_id)
+    .join(_NAMED, _NAMED.id == bindparam("session"))
     .where(
         PredictorRow.id == bindparam("predictor"),
-        or_(PredictorRow.session_id == bindparam("session"), labelled_for(bindparam("session"))),
+        or_(PredictorRow.session_id == _NAMED.id, labelled_for(bindparam("session"))),
         SessionRow.deleted_at.is_(None),
+        _NAMED.deleted_at.is_(None),
     )
 )
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A predictor that can answer."""
+    """A predictor that can answer; ``row`` is of `_ASKED`."""
 
-    row: PredictorRow
+    row: Any
     model: PredictorModel
     log: PredictionLog
-    session: SessionRow
     database: Database
     daily_limit: int
 
     @property
     def names(self) -> dict[str, Any]:
         """What an answer says about the predictor, by the protocol's names."""
+        found = expiration(self.row)
         return {
             "target_column": self.row.target_column,
-            "predictor_id": self.row.id,
-            "session_id": self.row.session_id,
+            "predictor_id": self.row.predictor_id,
+            "session_id": self.row.predictor_session_id,
             "model_type": "sp",
             "model_version": None,
-            **self._expiration,
+            **({} if found is None else {"model_expiration": found}),
         }
-
-    @property
-    def _expiration(self) -> dict[str, Any]:
-        found = expiration(self.session)
-        return {} if found is None else {"model_expiration": found}
 
     def predict(
         self, records: list[Any], preference: str | None, asker: Asker, *, is_batch: bool = True
@@ -77,7 +92,7 @@ class Asked:
         ApiError
             429 if that is more than may be asked in a day.
         """
-        check_quota(self.database, self.daily_limit, self.row.id, len(records))
+        check_quota(self.database, self.daily_limit, self.row.predictor_id, len(records))
         start = time.perf_counter()
         try:
             with refusing():
@@ -113,11 +128,17 @@ class Asked:
         is_batch: bool,
     ) -> None:
         latency_ms = 1000 * (time.perf_counter() - start)
+        predictor_id = self.row.predictor_id
         notices = prediction_notices(
-            self.database, self.row, answers, seconds=latency_ms / 1000, is_batch=is_batch
+            self.database,
+            (self.row.predictor_session_id, predictor_id),
+            {"target_column": self.row.target_column, "name": self.row.predictor_name},
+            answers,
+            seconds=latency_ms / 1000,
+            is_batch=is_batch,
         )
         self.log.write(
-            self.row.id, records, answers, latency_ms=latency_ms, asker=asker, deliveries=notices
+            predictor_id, records, answers, latency_ms=latency_ms, asker=asker, deliveries=notices
         )
 
     def _log_crash(
@@ -154,40 +175,39 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
         404 if there is no such predictor; 409 if its training came to nothing; 410 if the model
         has expired.
     """
-    with context.database.read() as database:
-        session = database.get(SessionRow, session_id)
-        found = database.execute(_ASKED, {"predictor": predictor_id, "session": session_id}).first()
-    if found is None or session is None or session.deleted_at is not None:
+    with context.database.look() as database:
+        row = database.execute(_ASKED, {"predictor": predictor_id, "session": session_id}).first()
+    if row is None:
         known = find_session(session_id, context).row.id  # it may be the model that is not there
         if known != session_id:  # a published name
             return ask(context, known, predictor_id)
         raise unknown_predictor(session_id, predictor_id)
-    mark_answer(session)
-    refuse_expired(session)
-    row, job = found
-    space = context.store.folder(row.session_id)
-    model = context.models.predictor(predictor_folder(space, row.id), space)
+    mark_answer(row)
+    refuse_expired(row)
+    space = context.store.folder(row.predictor_session_id)
+    model = context.models.predictor(predictor_folder(space, predictor_id), space)
     if model is None:
-        return _not_yet(row, job)
+        return _not_yet(row)
     limit = context.settings.predictions_per_day
-    return Asked(row, model, context.predictions, session, context.database, limit)
+    return Asked(row, model, context.predictions, context.database, limit)
 
 
-def _not_yet(row: PredictorRow, job: JobRow) -> Response:
-    if job.status not in OPEN_STATUSES:
+def _not_yet(row: Any) -> Response:
+    if row.job_status not in OPEN_STATUSES:
         raise not_ready(
-            f"The predictor {row.id!r} was never trained: its training {job.status}.",
-            hint=job.error or "Create it again.",
+            f"The predictor {row.predictor_id!r} was never trained: its training {row.job_status}.",
+            hint=row.job_error or "Create it again.",
         )
-    waiting = job.status == "queued" and job.current_epoch is None
+    waiting = row.job_status == "queued" and row.current_epoch is None
     body = TrainingInProgress(
         status="training_not_started" if waiting else "training_in_progress_no_checkpoint",
-        message=f"The predictor {row.id!r} is {'waiting to be' if waiting else 'being'} trained.",
+        message=f"The predictor {row.predictor_id!r} is "
+        f"{'waiting to be' if waiting else 'being'} trained.",
         training_info={
-            "is_training": job.status == "running",
-            "epoch": job.current_epoch or 0,
-            "total_epochs": job.total_epochs,
-            "progress_percent": round(100 * job.progress),
+            "is_training": row.job_status == "running",
+            "epoch": row.current_epoch or 0,
+            "total_epochs": row.total_epochs,
+            "progress_percent": round(100 * row.progress),
         },
     )
     return SafeJSONResponse(body.model_dump(), 503)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from featrix_server.db import Database, PredictorRow, new_deliveries
+from featrix_server.db import Database, new_deliveries
 
 MOST_FAILURES = 20
 """Failed records of one request that are each told of; ``failed_records`` counts all."""
@@ -13,7 +13,8 @@ MOST_FAILURES = 20
 
 def prediction_notices(
     database: Database,
-    predictor: PredictorRow,
+    of: tuple[str, str],
+    about: dict[str, Any],
     answers: Sequence[Mapping[str, Any]],
     *,
     seconds: float,
@@ -23,6 +24,10 @@ def prediction_notices(
 
     Parameters
     ----------
+    of
+        Ids of the model and of the predictor.
+    about
+        What every notice says of the predictor.
     answers
         Of one request, with ``prediction_uuid`` and ``error``.
     seconds
@@ -49,15 +54,12 @@ def prediction_notices(
         "seconds": round(seconds, 3),
         "first_error": failures[0]["error"] if failures else None,
     }
-    about = {"target_column": predictor.target_column, "name": predictor.name}
     told = {"prediction_error": failures, "batch_job_completed": [whole] if is_batch else []}
     with database.read() as session:
         return [
             row
             for event, data in told.items()
-            for row in new_deliveries(
-                session, event, predictor.session_id, predictor.id, [about | one for one in data]
-            )
+            for row in new_deliveries(session, event, *of, [about | one for one in data])
         ]
 
 

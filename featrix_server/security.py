@@ -13,9 +13,8 @@ import hmac
 import ipaddress
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,7 +32,7 @@ _FORM_OVERHEAD = 1024**2  # the fields beside the file
 _RECORD_BYTES = 1024**2  # what an endpoint is asked: one record
 _DRAIN_S = 60.0
 
-Admit = Callable[[str, str, bool], object]
+Admit = Callable[[str, str, bool], Awaitable[object]]
 """Lets a request through to an endpoint (id; key given; whether it is the server's own), or
 raises the `ApiError` to answer with. What it returns is ``request.state.endpoint``."""
 
@@ -124,7 +123,7 @@ class Gate:
             return None
         key, is_owner = _given_key(headers), self._has_key(headers)
         try:
-            found = await run_in_threadpool(self._admit, door[1], key, is_owner)
+            found = await self._admit(door[1], key, is_owner)
         except ApiError as error:
             return error
         except Exception as error:

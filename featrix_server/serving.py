@@ -22,6 +22,7 @@ import filelock
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
+from threadpoolctl import threadpool_limits
 
 from featrix_server import __version__, delivery, process
 from featrix_server.app import create_app
@@ -48,6 +49,8 @@ def serve(settings: Settings) -> None:
         If another server serves this folder, the port is taken, or the database is newer or
         damaged.
     """
+    # Requests have threads of their own; further ones for each product of matrices only wait.
+    threadpool_limits(1, user_api="blas")
     data_dir = settings.data_dir.resolve()
     os.umask(0o077)  # a folder that was there before may be open to others; what is in it is not
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

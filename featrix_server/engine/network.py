@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
@@ -89,11 +89,21 @@ def quantile_code(constants: Constants, numbers: Array) -> tuple[Array, Array]:
     rank : (..., N)
         The code's mean over the column's bins, 0..1: the empirical distribution function.
     """
+    code, real = bin_code(constants, numbers, jnp)
+    return code, code.sum(-1) / jnp.maximum(real.sum(-1), 1)
+
+
+def bin_code(constants: Constants, numbers: Array, xp: Any = np) -> tuple[Any, Any]:
+    """The code of :func:`quantile_code`, and which bins are there, bool (N, MAX_BINS).
+
+    ``xp`` is NumPy, or ``jax.numpy`` within a program: alone, each of its steps takes longer to
+    hand over than to do.
+    """
     low, high = constants["edges"][:, :-1], constants["edges"][:, 1:]
     width = high - low
     real = width > 0
-    code = jnp.clip((numbers[..., None] - low) / jnp.where(real, width, 1.0), 0.0, 1.0) * real
-    return code, code.sum(-1) / jnp.maximum(real.sum(-1), 1)
+    share = (numbers[..., None] - low) / xp.where(real, width, np.float32(1))
+    return xp.minimum(xp.maximum(share, 0), 1) * real, real
 
 
 class SpaceNet(eqx.Module):

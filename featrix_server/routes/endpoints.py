@@ -20,6 +20,7 @@ from featrix_server.endpoint_schemas import (
     EndpointStats,
     RevokeKey,
 )
+from featrix_server.endpoints import Door
 from featrix_server.predicting import ask
 from featrix_server.prediction_log import Asker
 from featrix_server.predictor_schemas import PredictionAnswer, TrainingInProgress
@@ -79,8 +80,8 @@ def predict_through_endpoint(
 
     The answer is logged and counted before it is given.
     """
-    row: EndpointRow = request.state.endpoint  # the gate has looked at the key
-    asked = ask(context, row.session_id, row.predictor_id)
+    door: Door = request.state.endpoint  # the gate has looked at the key
+    asked = ask(context, door.session_id, door.predictor_id)
     if isinstance(asked, Response):
         return asked
     asker = Asker(endpoint_id=endpoint_id, customer_metadata=metadata)

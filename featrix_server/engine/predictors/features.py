@@ -18,7 +18,7 @@ import numpy as np
 from ..batches import Layout, Rows
 from ..columns import DENSE_WIDTH
 from ..model import EmbeddingModel, load_columns
-from ..network import quantile_code
+from ..network import bin_code
 from ..table import Table
 
 MAX_INDICATORS = 64
@@ -122,10 +122,12 @@ class Features:
         values = rows.numbers[:, :numbers]
         missing = np.isnan(values)
         constants = self._host_constants
-        level = (np.nan_to_num(values) - constants["mean"]) / constants["std"]
-        parts = [np.where(missing, 0, np.clip(level, -5, 5)), missing.astype(np.float32)]
+        known = np.where(missing, np.float32(0), values)
+        level = (known - constants["mean"]) / constants["std"]
+        level = np.minimum(np.maximum(level, -5), 5)
+        parts = [np.where(missing, 0, level), missing.astype(np.float32)]
         if codes and numbers:
-            code = np.asarray(quantile_code(constants, np.nan_to_num(values))[0])
+            code, _ = bin_code(constants, known)
             code = code * ~missing[..., None]
             parts.append(code.reshape(len(rows), -1))
         for i in range(categories):

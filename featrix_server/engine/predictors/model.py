@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batches import Rows
 from ..columns import ColumnEncoder
 from ..table import Table
 from . import storage
@@ -17,7 +18,9 @@ from .ensemble import Variant
 from .evaluation import decide_classes
 from .features import Features, Inputs
 from .guardrails import warn_rows
-from .network_training import answer
+from .host import HostNetworks
+from .network import FEW_ROWS
+from .network_training import answer, log_chances
 from .options import PredictorError
 from .prediction import Answers, Prediction
 
@@ -49,6 +52,7 @@ class PredictorModel:
         self.classes: tuple[str, ...] = tuple(self.facts["classes"])
         self.target_column: str = self.facts["options"]["target_column"]
         self.columns: tuple[str, ...] = tuple(self.facts["columns"])
+        self._hosted: dict[int, HostNetworks] = {}
         self._known = frozenset(self.columns)
         self._originals = self.facts["originals"]
         ratio = self.facts["log_ratio"]
@@ -101,9 +105,7 @@ class PredictorModel:
         n_classes = len(self.classes)
         stored = self._stored
         answers = {
-            name: answer(
-                stored.networks[variant.epoch], self._features.constants, inputs.rows, n_classes
-            )
+            name: self._ask_network(inputs.rows, variant.epoch)
             if name == "network"
             else stored.members[name].answer(inputs.form(stored.members[name].form))
             for name in variant.members
@@ -112,6 +114,14 @@ class PredictorModel:
         if not n_classes:
             return mixed
         return shift_prior(variant.temperature.apply(mixed), self._log_ratio)
+
+    def _ask_network(self, rows: Rows, epoch: int) -> np.ndarray:
+        nets, n_classes = self._stored.networks[epoch], len(self.classes)
+        if len(rows) > FEW_ROWS:
+            return answer(nets, self._features.constants, rows, n_classes)
+        if epoch not in self._hosted:
+            self._hosted[epoch] = HostNetworks(nets, self._features.layout, max(n_classes, 1))
+        return log_chances(self._hosted[epoch].answer(rows, n_classes), n_classes)
 
     def predict_columns(
         self, read: Callable[[str], Any] | Table, n: int | None = None,

@@ -75,7 +75,13 @@ def answer(nets: PredictorNet, constants: dict[str, Any], rows: Rows, n_classes:
     for start, stop, part, _ in padded(rows):
         result = network.answer_rows(nets, constants, part.arrays(), real, numeric)
         out[start:stop] = np.asarray(result)[: stop - start, : out.shape[1]]
-    return np.log(np.clip(out, 1e-9, 1)) if n_classes else out
+    return log_chances(out, n_classes)
+
+
+def log_chances(answer: np.ndarray, n_classes: int) -> np.ndarray:
+    """Logarithm of probabilities, float64 (n, classes), none of them 0; numbers as they are."""
+    wide = answer.astype(np.float64, copy=False)
+    return np.log(np.minimum(np.maximum(wide, 1e-9), 1)) if n_classes else wide
 
 
 class NetworkTrainer:
