@@ -27,6 +27,7 @@ from featrix_client.errors import (
 )
 from featrix_client.events import Event
 from featrix_client.foundational_model import FoundationalModel
+from featrix_client.model_card import ModelCard
 from featrix_client.prediction import BatchResults, PredictionFeedback, PredictionResult
 from featrix_client.prediction_grid import PredictionGrid
 from featrix_client.predictor import Predictor
@@ -50,6 +51,7 @@ __all__ = [
     "FeatrixTrainingError",
     "FeatrixWarning",
     "FoundationalModel",
+    "ModelCard",
     "PredictionFeedback",
     "PredictionGrid",
     "PredictionResult",

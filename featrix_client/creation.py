@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from featrix_client.errors import FeatrixInputError, FeatrixWarning
 from featrix_client.frames import write_frame
 from featrix_client.multipart import MultipartForm
-from featrix_client.progress import upload_bar
+from featrix_client.progress import told_when_interrupted, upload_bar
 from featrix_client.records import clean
 from featrix_client.transport import UPLOAD_TIMEOUT_S, Transport
 from featrix_client.webhooks import check_webhooks
@@ -200,11 +200,34 @@ def _near_names(path: Path) -> str:
 def upload_file(
     transport: Transport, address: str, path: Path, options: dict[str, Any]
 ) -> dict[str, Any]:
-    """Send a file with options as a form, and return the answer."""
+    """Send a file with options as a form, and return the answer.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it is interrupted; the message says what became of it. A server keeps nothing of a
+        file that did not arrive whole.
+    """
     fields = {name: _as_text(value) for name, value in options.items()}
+    size, arrived = path.stat().st_size, 0
+
+    def count(sent: int) -> None:
+        nonlocal arrived
+        arrived = sent
+        on_progress(sent)
+
+    def words() -> str:
+        if arrived < size:
+            return f"The upload of {path.name} was broken off; the server keeps nothing of it."
+        return (
+            f"{path.name} had been sent, but not answered: the server may have begun. "
+            "list_sessions(), or list_predictors() for labels, tells."
+        )
+
     with (
-        upload_bar(path.name, path.stat().st_size) as on_progress,
-        MultipartForm(fields, path, path.name, on_progress) as form,
+        told_when_interrupted(words),
+        upload_bar(path.name, size) as on_progress,
+        MultipartForm(fields, path, path.name, count) as form,
     ):
         answer: dict[str, Any] = transport.json(
             "POST",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from featrix_client.progress import slow_bar
 from featrix_client.records import clean_records
 from featrix_client.transport import Transport
 
@@ -27,8 +28,10 @@ def encode_records(
     rows = clean_records(records)
     keys = ("embedding",) if short else ("embedding", "embedding_long")
     results: list[dict[str, list[float]]] = []
-    for start in range(0, len(rows), _BATCH):
-        batch = {"records": rows[start : start + _BATCH]}
-        answer = transport.post(f"{path}/encode_records", batch, repeatable=True)
-        results += [{key: item[key] for key in keys} for item in answer["results"]]
+    with slow_bar("Encoding", len(rows)) as advance:
+        for start in range(0, len(rows), _BATCH):
+            batch = {"records": rows[start : start + _BATCH]}
+            answer = transport.post(f"{path}/encode_records", batch, repeatable=True)
+            results += [{key: item[key] for key in keys} for item in answer["results"]]
+            advance(len(batch["records"]))
     return results

@@ -12,6 +12,7 @@ from featrix_client import projections
 from featrix_client.encoding import encode_records
 from featrix_client.errors import FeatrixHTTPError, FeatrixInputError
 from featrix_client.lifecycle import Lifecycle
+from featrix_client.model_card import ModelCard
 from featrix_client.predictor_creation import PredictorsOfModel
 from featrix_client.records import clean_records
 from featrix_client.reference_record import ReferenceRecord
@@ -221,17 +222,16 @@ class FoundationalModel(PredictorsOfModel, Lifecycle):
         answer: dict[str, Any] = self._transport.get(f"{self._path}/training_metrics")
         return answer
 
-    def get_model_card(self) -> dict[str, Any]:
+    def get_model_card(self) -> ModelCard:
         """Return the model card: what was decided in training, and why.
 
         Returns
         -------
-        dict
-            With ``columns``, ``excluded_columns``, ``training_config``, ``quality_metrics``,
+        ModelCard
+            A dict with ``columns``, ``excluded_columns``, ``training_config``, ``quality_metrics``,
             ``calibration``, ``data_summary``, ``warnings`` and more.
         """
-        answer: dict[str, Any] = self._transport.get(f"{self._path}/model_card")
-        return answer
+        return ModelCard(self._transport.get(f"{self._path}/model_card"))
 
     def get_projections(
         self, limit: int | None = None, offset: int | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Callable
 from datetime import date
 from typing import Any, Self
 
 from featrix_client.deprecation import expiration_text
 from featrix_client.errors import FeatrixInputError, FeatrixTimeoutError, FeatrixTrainingError
+from featrix_client.progress import slow_bar, told_when_interrupted
 from featrix_client.run import TrainingRun
 
 _PUBLISH_S = 3600.0
@@ -58,9 +60,18 @@ class Lifecycle(TrainingRun):
         job_id = answer.get("job_id")
         if answer.get("status") == "already_published" or job_id is None:
             return answer
+        words = f"Publishing {self.name!r} goes on by itself; publish() again waits for its end."
+        with (
+            told_when_interrupted(lambda: words),
+            slow_bar(f"Publishing {self.name}", None) as advance,
+        ):
+            return self._published(str(job_id), advance)
+
+    def _published(self, job_id: str, advance: Callable[[int], object]) -> dict[str, Any]:
+        """Wait until the model has been copied."""
         deadline = time.monotonic() + _PUBLISH_S
         while True:
-            answer = self._transport.get(f"{self._path}/publish_job/{job_id}")
+            answer: dict[str, Any] = self._transport.get(f"{self._path}/publish_job/{job_id}")
             if answer["status"] == "completed":
                 return answer
             if answer["status"] == "failed":
@@ -73,6 +84,7 @@ class Lifecycle(TrainingRun):
                     f"The model {self.name!r} is not published after {_PUBLISH_S:g} s.",
                     hint="It goes on by itself: call publish() again to wait for it.",
                 )
+            advance(0)
             time.sleep(_POLL_S)
 
     def unpublish(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from featrix_client.errors import FeatrixInputError
 from featrix_client.records import clean
 from featrix_client.transport import Transport
+from featrix_client.wording import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _METADATA_BYTES = 16 * 1024
+_SHOWN_RESULTS = 5
 
 
 @dataclass(slots=True, repr=False, eq=False)
@@ -171,6 +174,8 @@ class PredictionFeedback:
         The prediction.
     ground_truth : str
         What was true, as text.
+    sent : bool
+        Whether the server has it.
     """
 
     def __init__(
@@ -197,9 +202,12 @@ class PredictionFeedback:
         self.ground_truth = str(truth).lower() if isinstance(truth, bool) else str(truth)
         self._transport = transport
         self._session_id = session_id
+        self.sent = False
 
     def __repr__(self) -> str:
-        return f"PredictionFeedback({self.prediction_uuid!r}, ground_truth={self.ground_truth!r})"
+        state = "" if self.sent else "  # not sent yet: .send()"
+        told = f"{self.prediction_uuid!r}, ground_truth={self.ground_truth!r}"
+        return f"PredictionFeedback({told}){state}"
 
     def send(self) -> dict[str, Any]:
         """Send it. A later feedback on the same prediction replaces it.
@@ -221,11 +229,37 @@ class PredictionFeedback:
             path = f"/compute/session/{self._session_id}/predict/{self.prediction_uuid}/feedback"
             body = {"ground_truth": self.ground_truth}
         answer: dict[str, Any] = self._transport.post(path, body, repeatable=True)
+        self.sent = True
         return answer
 
 
 class BatchResults(list[PredictionResult]):
     """The answers to many records, in their order."""
+
+    def __repr__(self) -> str:
+        if len(self) <= _SHOWN_RESULTS:
+            return f"BatchResults({list(self)!r})"
+        head = BatchResults(self[:_SHOWN_RESULTS]).to_frame().drop(columns="prediction_uuid")
+        table = head.to_string(max_cols=8, max_colwidth=24, line_width=100)
+        return f"BatchResults: {self.summary()}\n{table}\n... to_frame() gives all of them"
+
+    def summary(self) -> str:
+        """Return in a line how many answers there are, and of which kind."""
+        failed = sum(result.error is not None for result in self)
+        good = [result for result in self if result.error is None]
+        parts = [f"{len(self):,} predictions"]
+        if any(result.probabilities for result in good):
+            counts = Counter(str(result.predicted_class) for result in good).most_common()
+            told = [f"{one_line(label, 24)} {count:,}" for label, count in counts[:_SHOWN_RESULTS]]
+            left = len(counts) - _SHOWN_RESULTS
+            parts.append(", ".join(told) + (f" and {left} further classes" if left > 0 else ""))
+        elif numbers := [r.prediction for r in good if isinstance(r.prediction, int | float)]:
+            parts.append(f"{min(numbers):.4g} to {max(numbers):.4g}")
+        if warned := sum(bool(result.guardrails) for result in good):
+            parts.append(f"{warned:,} with warnings")
+        if failed:
+            parts.append(f"{failed:,} not answered")
+        return "; ".join(parts)
 
     def to_frame(self) -> pd.DataFrame:
         """Return the answers as a table, one row a record.

@@ -18,6 +18,7 @@ from featrix_client.grid_axes import (
 )
 from featrix_client.grid_cells import GridCells
 from featrix_client.prediction import PredictionResult
+from featrix_client.progress import told_when_interrupted
 from featrix_client.records import clean_record
 
 if TYPE_CHECKING:
@@ -175,7 +176,8 @@ class PredictionGrid(GridCells):
     ) -> int:
         """Fill every cell with the prediction of a record varied along the axes.
 
-        What the grid held or had queued before is dropped, unless the call is refused.
+        What the grid held or had queued before is dropped, unless the call is refused. If it is
+        interrupted, what has arrived stays and the rest remains queued for `process_batch`.
 
         Parameters
         ----------
@@ -229,9 +231,19 @@ class PredictionGrid(GridCells):
 
         positions, filled, failed = list(self._queue), 0, []
         parts = self.predictor.predict_parts(list(self._queue.values()), part=PART_CELLS)
-        with tqdm(
-            total=len(positions), desc="Predicting", unit="cell", disable=not show_progress
-        ) as bar:
+
+        def words() -> str:
+            return (
+                f"Interrupted when {len(positions) - self.queued:,} of {len(positions):,} cells "
+                "were answered. They stay; process_batch() asks for the rest."
+            )
+
+        with (
+            told_when_interrupted(words),
+            tqdm(
+                total=len(positions), desc="Predicting", unit="cell", disable=not show_progress
+            ) as bar,
+        ):
             for start, results in zip(range(0, len(positions), PART_CELLS), parts, strict=False):
                 if start == 0:
                     self._check_axes(axes, results[0])

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from featrix_client.api_endpoint import APIEndpoint, create_endpoint
 from featrix_client.errors import FeatrixHTTPError, FeatrixInputError, missing_error
 from featrix_client.events import predictor_reports
+from featrix_client.model_card import ModelCard
 from featrix_client.predictor_answers import AnswersOfPredictor
 from featrix_client.state import predictor_entries
 from featrix_client.transport import Transport
@@ -133,12 +134,12 @@ class Predictor(AnswersOfPredictor):
         metrics: dict[str, Any] = answer.get("training_metrics") or {}
         return metrics
 
-    def get_model_card(self) -> dict[str, Any]:
+    def get_model_card(self) -> ModelCard:
         """Return the predictor's model card: what was decided in training, and why.
 
         Returns
         -------
-        dict
+        ModelCard
             As `FoundationalModel.get_model_card`, of this predictor alone.
 
         Raises
@@ -146,8 +147,7 @@ class Predictor(AnswersOfPredictor):
         requests.HTTPError
             With ``.status`` 409 before it is trained.
         """
-        card: dict[str, Any] = self._transport.get(f"{self._path}/model_card", predictor_id=self.id)
-        return card
+        return ModelCard(self._transport.get(f"{self._path}/model_card", predictor_id=self.id))
 
     def get_training_metrics(self) -> dict[str, Any]:
         """Return the epochs of the training as lists, in the form of the model's own metrics.

@@ -16,6 +16,7 @@ from featrix_client.prediction import (
     occlusion_importance,
 )
 from featrix_client.prediction_grid import PredictionGrid
+from featrix_client.progress import told_when_interrupted
 from featrix_client.records import clean_record, clean_records
 from featrix_client.run import TrainingRun
 
@@ -254,7 +255,17 @@ class AnswersOfPredictor(TrainingRun):
         from tqdm.auto import tqdm
 
         results = BatchResults()
-        with tqdm(total=len(rows), desc="Predicting", unit="row", disable=not show_progress) as bar:
+
+        def words() -> str:
+            return (
+                f"Interrupted when {len(results):,} of {len(rows):,} rows were answered; "
+                "asking again begins with the first. The predictor is as it was."
+            )
+
+        with (
+            told_when_interrupted(words),
+            tqdm(total=len(rows), desc="Predicting", unit="row", disable=not show_progress) as bar,
+        ):
             for part in self.predict_parts(rows):
                 results += part
                 bar.update(len(part))

@@ -1,4 +1,5 @@
-"""Progress bars: of an upload in bytes, of a training in epochs. In a terminal or a notebook."""
+"""Progress bars: of an upload in bytes, of a training in epochs, of batches; and what is said when
+something is interrupted. In a terminal or a notebook."""
 
 from __future__ import annotations
 
@@ -9,8 +10,11 @@ from typing import Any, Self
 
 from featrix_client.state import TrainingState
 
+PATIENCE_S = 1.0
+"""What is over sooner gets no bar that was not asked for."""
+
 SMALL_UPLOAD_BYTES = 4_000_000
-"""An upload up to this size is over before a bar could be read."""
+"""An upload up to this size gets a bar only if it takes longer than `PATIENCE_S`."""
 
 _REDRAW_S = 0.1
 _WORDS = {
@@ -21,21 +25,44 @@ _WORDS = {
 
 
 @contextmanager
-def upload_bar(name: str, size: int) -> Iterator[Callable[[int], object] | None]:
-    """Show how much of a file has been sent; small files are sent without a bar.
+def upload_bar(name: str, size: int) -> Iterator[Callable[[int], object]]:
+    """Show how much of a file has been sent; of a small file only if that takes long.
 
     Yields
     ------
-    callable or None
+    callable
         To be called with the number of bytes sent so far.
     """
-    if size <= SMALL_UPLOAD_BYTES:
-        yield None
-        return
     from tqdm.auto import tqdm
 
-    with tqdm(total=size, desc=f"Uploading {name}", unit="B", unit_scale=True) as bar:
+    delay = 0 if size > SMALL_UPLOAD_BYTES else PATIENCE_S
+    with tqdm(total=size, desc=f"Uploading {name}", unit="B", unit_scale=True, delay=delay) as bar:
         yield lambda sent: bar.update(sent - bar.n)
+
+
+@contextmanager
+def slow_bar(what: str, total: int | None, unit: str = "row") -> Iterator[Callable[[int], object]]:
+    """Show how far something is, once it has taken longer than `PATIENCE_S`.
+
+    Yields
+    ------
+    callable
+        To be called with how much more is done; with 0 to show that time passes.
+    """
+    from tqdm.auto import tqdm
+
+    look = {} if total is not None else {"bar_format": "{desc}: {elapsed}"}
+    with tqdm(total=total, desc=what, unit=unit, delay=PATIENCE_S, **look) as bar:
+        yield bar.update
+
+
+@contextmanager
+def told_when_interrupted(words: Callable[[], str]) -> Iterator[None]:
+    """Say in the `KeyboardInterrupt` what became of the work, instead of where it was."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(words()) from None
 
 
 class TrainingBar:

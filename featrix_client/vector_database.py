@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from featrix_client.encoding import encode_records
 from featrix_client.errors import FeatrixInputError, missing_error
+from featrix_client.progress import slow_bar, told_when_interrupted
 from featrix_client.records import clean_record, clean_records
 from featrix_client.transport import Transport
 
@@ -96,21 +97,36 @@ class VectorDatabase:
         rows = clean_records(records)
         size = _positive(batch_size, "batch_size")
         count: int | None = None
-        for start in range(0, len(rows), size):
-            try:
-                answer = self._transport.json(
-                    "POST",
-                    f"{self._path}/records",
-                    json={"records": rows[start : start + size]},
-                    # With a key of its own a batch is added once, however often it is sent.
-                    headers={"X-Featrix-Idempotency-Key": str(uuid.uuid4())},
-                    repeatable=True,
-                    timeout=_BATCH_TIMEOUT_S,
-                )
-            except FeatrixInputError as error:
-                raise _renumbered(error, start) from error
-            count = answer.get("record_count")
+        start = 0
+
+        def words() -> str:
+            return (
+                f"Interrupted when {start:,} of {len(rows):,} records had been added; the batch "
+                "after them is there as a whole or not at all: size() tells."
+            )
+
+        with told_when_interrupted(words), slow_bar("Adding records", len(rows)) as advance:
+            for start in range(0, len(rows), size):
+                batch = rows[start : start + size]
+                try:
+                    answer = self._add(batch)
+                except FeatrixInputError as error:
+                    raise _renumbered(error, start) from error
+                count = answer.get("record_count")
+                advance(len(batch))
         return self.size() if count is None else count
+
+    def _add(self, batch: list[dict[str, Any]]) -> dict[str, Any]:
+        answer: dict[str, Any] = self._transport.json(
+            "POST",
+            f"{self._path}/records",
+            json={"records": batch},
+            # With a key of its own a batch is added once, however often it is sent.
+            headers={"X-Featrix-Idempotency-Key": str(uuid.uuid4())},
+            repeatable=True,
+            timeout=_BATCH_TIMEOUT_S,
+        )
+        return answer
 
     def similarity_search(
         self, query: Mapping[str, Any], k: int = 10, *, where: str | None = None

@@ -16,6 +16,7 @@ from PIL import Image
 from featrix_client import FeatrixSphere, FoundationalModel
 from featrix_client.transport import Address, Transport
 from featrix_notebook import display
+from featrix_notebook.display import pieces
 
 
 class Checked(HTMLParser):
@@ -55,7 +56,7 @@ def test_a_trained_model_shows_status_curve_columns_and_sphere(trained: Foundati
     assert image["alt"]
     png = base64.b64decode((image["src"] or "").removeprefix("data:image/png;base64,"))
     with Image.open(io.BytesIO(png)) as picture:
-        assert max(picture.size) <= display.PREVIEW_PX
+        assert max(picture.size) <= pieces.PREVIEW_PX
         assert picture.convert("RGBA").getchannel("A").getpixel((0, 0)) == 0  # for any theme
 
 
@@ -93,8 +94,8 @@ def test_text_from_data_is_escaped(featrix: FeatrixSphere, animals: pd.DataFrame
 
 
 def test_many_columns_are_counted_not_listed(trained: FoundationalModel) -> None:
-    html = display._chips([f"column {i}" for i in range(5000)])
-    assert html.count("column ") == display.SHOWN_COLUMNS
+    html = pieces.chips([f"column {i}" for i in range(5000)])
+    assert html.count("column ") == pieces.SHOWN_COLUMNS
     assert "4984 more" in html
 
 
@@ -123,16 +124,16 @@ def test_a_silent_server_does_not_hold_the_cell_up() -> None:
     [{}, {"train_loss": [1.0]}, {"train_loss": None}, {"val_loss": [None, float("nan"), "x"]}],
 )
 def test_no_curve_without_two_epochs(data: dict[str, object]) -> None:
-    assert display.loss_sparkline(data) == ""
+    assert pieces.loss_sparkline(data) == ""
 
 
 def test_the_sphere_is_no_part_of_the_curve() -> None:
     phases = ["space", "space", "sphere"]
-    svg = display.loss_sparkline({"val_loss": [3.0, 2.0, 2.0], "phase": phases})
+    svg = pieces.loss_sparkline({"val_loss": [3.0, 2.0, 2.0], "phase": phases})
     assert "from 3 to 2 over 2 epochs" in svg
 
 
 def test_a_flat_curve_and_gaps_are_drawn() -> None:
-    svg = display.loss_sparkline({"train_loss": [1.0, None, 1.0], "val_loss": [1.0, 1.0, None]})
+    svg = pieces.loss_sparkline({"train_loss": [1.0, None, 1.0], "val_loss": [1.0, 1.0, None]})
     assert "nan" not in svg.lower()
     Checked(svg)

@@ -14,6 +14,7 @@ from featrix_client import (
     BatchResults,
     FeatrixSphere,
     FoundationalModel,
+    ModelCard,
     PredictionFeedback,
     PredictionResult,
     Predictor,
@@ -30,7 +31,7 @@ from .test_display import Checked
 EVIL = "</div><script>alert(1)</script>\"'><img src=x onerror=alert(2)>&lt;"
 PLAIN_TAGS = {
     *("div", "span", "b", "table", "caption", "thead", "tbody", "tr", "td", "th", "style"),
-    *("figure", "figcaption", "svg", "polyline", "title"),
+    *("figure", "figcaption", "svg", "polyline", "title", "img", "details", "summary"),
 }
 
 
@@ -68,7 +69,20 @@ class Hostile(ModelServer):
         if route == "training_metrics":
             lists = {name: [EVIL, EVIL] for name in ("train_loss", "val_loss", "phase", "epochs")}
             return Answer({"data": lists, "training_metrics": {"training_info": []}})
+        if route == "model_card":
+            return Answer(hostile_card())
         return super().get(route, query)
+
+
+def hostile_card() -> dict[str, Any]:
+    """Its own text as every key, value, list and record that a card may hold."""
+    record = {EVIL: EVIL, "name": EVIL, "message": EVIL, "reason": EVIL, "severity": EVIL}
+    record |= {"detected_type": EVIL, "null_rate": EVIL, "predictability_pct": EVIL}
+    parts = ("model_identification", "model_quality", "data_summary", "decisions", EVIL)
+    words = ("name", "model_type", "assessment", "assessment_reason", "total_rows", EVIL)
+    told: dict[str, Any] = {part: dict.fromkeys(words, EVIL) for part in parts}
+    told |= {"columns": [record, EVIL], "excluded_columns": [record, EVIL], "warnings": [record]}
+    return told | {"list": [EVIL], "deep": {EVIL: {EVIL: {EVIL: {EVIL: {EVIL: [EVIL]}}}}}}
 
 
 @pytest.fixture
@@ -85,6 +99,8 @@ def objects() -> Iterator[dict[type, Any]]:
     transport = featrix._transport
     raw = {"id": "e-1", "name": EVIL, "description": EVIL, "target_column": EVIL}
     database = {"name": EVIL, "created_at": EVIL}
+    grid = predictor.predict_grid(2, (2, 2))
+    grid.fill({}, {"age": [1, 2], EVIL: [{"plan": EVIL}, {"plan": None}]})
     yield {
         FeatrixSphere: featrix,
         FoundationalModel: fm,
@@ -95,7 +111,8 @@ def objects() -> Iterator[dict[type, Any]]:
         VectorDatabase: VectorDatabase(transport, "m-1", database),
         ReferenceRecord: fm.create_reference_record({EVIL: EVIL}, name=EVIL),
         PredictionFeedback: PredictionFeedback("u-1", EVIL, transport),
-        PredictionGrid: predictor.predict_grid(2, (2, 2)),
+        PredictionGrid: grid,
+        ModelCard: fm.get_model_card(),
     }
     server.close()
 
@@ -108,15 +125,13 @@ def test_every_display_shows_markup_as_text(objects: dict[type, Any]) -> None:
         for cls, value in objects.items():
             data, _ = shell.display_formatter.format(value)
             assert "text/plain" in data
-            if "text/html" not in data:  # only text, which no page reads as markup
-                continue
             shown.add(cls)
             html = data["text/html"]
             assert_harmless(cls, html)
             assert "&lt;script&gt;" in html, cls
     finally:
         restore()
-    assert shown >= set(objects) - {PredictionFeedback, PredictionGrid}
+    assert shown == set(objects) == set(display.displays())
 
 
 def assert_harmless(cls: type, html: str) -> None:
@@ -124,3 +139,4 @@ def assert_harmless(cls: type, html: str) -> None:
     for tag, attributes in page.tags:
         assert tag in PLAIN_TAGS, (cls, tag)
         assert not [name for name in attributes if name.startswith("on")], (cls, tag)
+        assert tag != "img" or str(attributes["src"]).startswith("data:image/png;base64,"), cls

@@ -42,7 +42,8 @@ def test_loading_gives_the_magic_and_one_name(shell: InteractiveShell) -> None:
     shell.run_line_magic("load_ext", "featrix")
     assert set(shell.user_ns) - before == {"FeatrixSphere"}
     assert shell.user_ns["FeatrixSphere"] is FeatrixSphere
-    assert "featrix" in shell.magics_manager.lsmagic()["line"]
+    for kind in ("line", "cell"):
+        assert "featrix" in shell.magics_manager.lsmagic()[kind]
 
 
 def test_unloading_restores_everything(shell: InteractiveShell) -> None:
@@ -56,17 +57,19 @@ def test_unloading_restores_everything(shell: InteractiveShell) -> None:
     shell.magics_manager.register_function(old, "line", "featrix")
     html.for_type(FoundationalModel, old_html)
     names = dict(shell.user_ns)
-    completers = dict(shell.strdispatchers["complete_command"].strs)
+    matchers = list(shell.Completer.custom_matchers)
+    shell.magics_manager.register_function(lambda line, cell: "the old cell", "cell", "featrix")
 
     shell.run_line_magic("load_ext", "featrix")
     assert html.lookup_by_type(FoundationalModel) is not old_html
     shell.run_line_magic("unload_ext", "featrix")
 
     assert shell.run_line_magic("featrix", "") == "the old magic"
+    assert shell.run_cell_magic("featrix", "", "status") == "the old cell"
     assert html.lookup_by_type(FoundationalModel) is old_html
     assert FeatrixSphere not in html.type_printers
     assert dict(shell.user_ns) == names
-    assert dict(shell.strdispatchers["complete_command"].strs) == completers
+    assert shell.Completer.custom_matchers == matchers
 
 
 def test_unloading_without_a_predecessor_leaves_no_magic(shell: InteractiveShell) -> None:
@@ -74,6 +77,8 @@ def test_unloading_without_a_predecessor_leaves_no_magic(shell: InteractiveShell
         shell.run_line_magic("load_ext", "featrix")
         shell.run_line_magic("unload_ext", "featrix")
     assert shell.find_line_magic("featrix") is None
+    assert shell.find_cell_magic("featrix") is None
+    assert completions(shell, "%featrix tr") == set()
     assert "FeatrixSphere" not in shell.user_ns
 
 
@@ -182,11 +187,16 @@ def test_results_can_be_assigned_and_silenced(loaded: InteractiveShell) -> None:
         ("train animals --epochs 0", "at least 1"),
         ("train animals --epochs many", "at least 1"),
         ("train animals --as 2x", "cannot be the name of a Python variable"),
+        ("train animals --as class", "cannot be the name of a Python variable"),
         ("train animals --colour red", "--colour"),
         ("train animals --ignore height --as m", "height"),
         ("train 'animals", "quote"),
-        ("watch number", "number is a int, not a model"),
-        ("watch no-such-model", "neither a variable nor a model called 'no-such-model'"),
+        ("watch number", "number is a int, not a model or a predictor"),
+        ("sphere number", "number is a int, not a model"),
+        (
+            "watch no-such-model",
+            "neither a variable nor a model or predictor called 'no-such-model'",
+        ),
         ("connect ftp://somewhere", "ftp"),
     ],
 )

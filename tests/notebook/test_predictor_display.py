@@ -115,8 +115,8 @@ def test_displays(model: ModelServer, predictor: Predictor, shell: InteractiveSh
     batch = predictor.batch_predict([{"age": 70}, {"age": "broken"}] * 10)
     for value, parts in (
         (predictor, ["&lt;churn&gt;", "done", "churned (classes)", "0.800", "<svg"]),
-        (result, ["<b>yes</b>", "0.924", "&lt;b&gt;", "threshold", "importance"]),
-        (batch, ["20 predictions", "probability_yes", "age cannot be read"]),
+        (result, [">yes</b>", "0.924", "&lt;b&gt;", "0.400 for yes", "importance of columns"]),
+        (batch, ["20 predictions; yes 10; 10 not answered", "probability_yes", "cannot be read"]),
         (batch[1], ["not answered", "age cannot be read"]),
     ):
         data, _ = shell.display_formatter.format(value)
@@ -124,7 +124,7 @@ def test_displays(model: ModelServer, predictor: Predictor, shell: InteractiveSh
             assert part in data["text/html"]
     model.kind = "regression"
     html = display.result_html(predictor.predict({"age": 45}))
-    assert "<b>50</b>" in html
+    assert ">50</b>" in html
     assert "45 to 55" in html
     shell.run_line_magic("unload_ext", "featrix")
 
