@@ -17,14 +17,16 @@ _PHASES = {"space": SPACE, "sphere": SPHERE}
 
 # Other names for the same thing: the protocol's metric lists, and what people call them in logs.
 _ALIASES = {
-    "epochs": "epoch", "epoch_idx": "epoch", "step": "epoch",
+    "epochs": "epoch", "epoch_idx": "epoch",
+    "global_step": "step", "iteration": "step", "iterations": "step",
+    "elapsed": "time", "seconds": "time", "elapsed_seconds": "time", "timestamp": "time_now",
     "train_loss": "loss", "training_loss": "loss",
     "val_loss": "validation_loss", "valid_loss": "validation_loss", "eval_loss": "validation_loss",
     "lr": "learning_rate", "grad_norm": "gradient_norm",
 }  # fmt: skip
 
 _KNOWN = frozenset(_ALIASES.values()) | {
-    "phase", "joint_loss", "marginal_loss", "spread_loss", "sphere_loss", "steps", "duration",
+    "phase", "steps", "duration", "joint_loss", "marginal_loss", "spread_loss", "sphere_loss",
 }  # fmt: skip
 
 # What an epoch report says about the run as a whole, and not about its epoch.

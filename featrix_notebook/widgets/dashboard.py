@@ -13,7 +13,7 @@ import pandas as pd
 import traitlets
 
 from ..live import ACTIONS, ENDED, RunFeed, RunInfo
-from ..metric_log import SPACE, SPHERE, MetricLog, canonical
+from ..metric_log import SPHERE, MetricLog, canonical
 from . import wire
 from .base import FeatrixWidget
 
@@ -52,9 +52,10 @@ class TrainingDashboard(FeatrixWidget):
     ----------
     run_or_runs
         A foundational model or a predictor (trained, training, or waiting to be); or a log: a
-        DataFrame or a mapping of columns with ``loss`` and, where known, ``epoch``,
-        ``validation_loss``, ``learning_rate``, ``gradient_norm`` and any further numbers. A
-        sequence of these, or a mapping of names to these, shows several at once.
+        DataFrame or a mapping of columns with ``loss`` and, where known, ``epoch``, ``step`` (steps
+        taken until then), ``time`` (seconds since the start), ``validation_loss``,
+        ``learning_rate``, ``gradient_norm`` and any further numbers. A sequence of these, or a
+        mapping of names to these, shows several at once; they are compared by epoch, step or time.
     **kwargs
         Options of every widget, such as ``layout``.
 
@@ -81,6 +82,7 @@ class TrainingDashboard(FeatrixWidget):
         self._seq = 0
         self._heard = False
         self._sent: list[tuple[int, int]] = []
+        self._told: list[dict[str, Any]] = []  # what pages know of the runs
         super().__init__(**kwargs)
         if self._complete:
             self._store()
@@ -116,6 +118,14 @@ class TrainingDashboard(FeatrixWidget):
     def _state(self) -> tuple[wire.Message, list[memoryview]]:
         return self._frame("state", [0] * len(self._sources))
 
+    def _apart(self) -> tuple[wire.Message, list[memoryview]]:
+        """The whole state, for others than the pages with a kernel, which have got nothing new."""
+        with self._send_lock:
+            known = self._sent, self._told
+            state = self._state()
+            self._sent, self._told = known
+        return state
+
     def _append(self) -> tuple[wire.Message, list[memoryview]]:
         self._seq += 1
         return self._frame("append", [rows for _, rows in self._sent])
@@ -123,7 +133,8 @@ class TrainingDashboard(FeatrixWidget):
     def _frame(self, kind: str, starts: list[int]) -> tuple[wire.Message, list[memoryview]]:
         """All runs from the given rows on; one row-major float64 block a run."""
         blocks: dict[str, Any] = {}
-        infos, columns, sent = [], [], []
+        infos: list[dict[str, Any]] = []
+        columns, sent = [], []
         for i, (source, start) in enumerate(zip(self._sources, starts, strict=True)):
             with source.lock:
                 infos.append(asdict(source.info))
@@ -132,6 +143,13 @@ class TrainingDashboard(FeatrixWidget):
                     blocks[str(i)] = source.log.block(start)
                 sent.append((source.log.version, len(source.log)))
         self._sent = sent
+        # While a run goes on little of this changes, and it would be most of each message.
+        told, self._told = self._told, infos
+        if kind == "append":
+            infos = [
+                {key: value for key, value in info.items() if before[key] != value}
+                for info, before in zip(infos, told, strict=True)
+            ]
         size = sum(block.nbytes for block in blocks.values())
         extra: dict[str, Any] = {"columns": columns} if kind == "state" else {}
         return wire.frame(
@@ -146,17 +164,14 @@ class TrainingDashboard(FeatrixWidget):
 
     def _store(self) -> None:
         """Put the whole content into the widget's state, for pages with no kernel behind them."""
-        self.snapshot = _as_text(*self._state())
+        self.snapshot = _as_text(*self._apart())
 
     def _page_title(self) -> str:
         return ", ".join(source.info.name for source in self._sources)
 
     def _page_part(self) -> dict[str, Any]:
         part = super()._page_part()
-        with self._send_lock:
-            sent = self._sent
-            message, buffers = self._state()
-            self._sent = sent  # pages with a kernel have got nothing new
+        message, buffers = self._apart()
         for run in message["runs"]:
             run["controls"] = False
         return {**part, "state": {**part["state"], "snapshot": _as_text(message, buffers)}}
@@ -319,16 +334,18 @@ def _log_of(columns: dict[str, list[Any]], name: str) -> MetricLog:
         for key, values in renamed.items()
         if key == "phase" or any(isinstance(v, (int, float, np.number)) for v in values)
     }
-    if rows and not (set(numeric) - {"epoch", "phase"}):
+    if rows and not (set(numeric) - {"epoch", "phase", "step", "time", "time_now"}):
         raise ValueError(
             f"{name!r} has no column of numbers to draw; its columns are "
             f"{', '.join(map(repr, columns)) or 'none'}. Name the loss column 'loss'."
         )
-    epochs = np.asarray(numeric.get("epoch") or range(1, rows + 1), dtype=np.float64)
+    counted = numeric.get("epoch") or numeric.get("step") or range(1, rows + 1)
+    epochs = np.asarray(counted, dtype=np.float64)
     if not np.all(np.isfinite(epochs)) or np.any(np.diff(epochs) <= 0):
-        raise ValueError(f"The epochs of {name!r} must be numbers that rise from row to row.")
+        what = "epochs" if "epoch" in numeric else "steps"
+        raise ValueError(f"The {what} of {name!r} must be numbers that rise from row to row.")
     log = MetricLog()
     for i, epoch in enumerate(epochs):
         row = {key: values[i] for key, values in numeric.items()}
-        log.add({"phase": SPACE, **row, "epoch": epoch})
+        log.add({**row, "epoch": epoch})
     return log

@@ -2,8 +2,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { fileName } from "../src/dashboard/export.ts";
 import { panels } from "../src/dashboard/measures.ts";
-import { Run, type RunInfo } from "../src/dashboard/store.ts";
-import { bestOf, milestone, speedText, standing, statusText, summary, timeLeftText } from "../src/dashboard/words.ts";
+import { Run, type RunInfo } from "../src/dashboard/run.ts";
+import { escaped } from "../src/dashboard/picture.ts";
+import { moveOf } from "../src/dashboard/keys.ts";
+import type { UiState } from "../src/dashboard/store.ts";
+import { stretched } from "../src/dashboard/touch.ts";
+import { bestOf, milestone, notes, speedText, standing, statusText, summary, timeLeftText } from "../src/dashboard/words.ts";
 import { luminance } from "../src/shared/theme.ts";
 
 const info = (more: Partial<RunInfo> = {}): RunInfo => ({
@@ -33,9 +37,73 @@ test("rows of the sphere's phase are kept apart from the embedding's", () => {
 });
 
 test("the best epoch is the run's own word, else the lowest loss", () => {
-  assert.deepEqual(bestOf(run()), { epoch: 2, loss: 2.5, key: "validation_loss" });
-  assert.deepEqual(bestOf(run({ best_epoch: 3 })), { epoch: 3, loss: 2.6, key: "validation_loss" });
+  assert.deepEqual(bestOf(run()), { row: 1, epoch: 2, loss: 2.5, key: "validation_loss" });
+  assert.deepEqual(bestOf(run({ best_epoch: 3 })), { row: 2, epoch: 3, loss: 2.6, key: "validation_loss" });
   assert.equal(bestOf(new Run(info(), NAMES)), null);
+});
+
+test("the lowest loss is found as rows come, past gaps", () => {
+  const made = new Run(info(), ["epoch", "loss"]);
+  made.append([1, Number.NaN, 2, 4, 3, Number.NEGATIVE_INFINITY]);
+  assert.equal(made.lowest("loss"), 1);
+  made.append([4, 3, 5, 3.5, 6, Number.NaN]);
+  assert.equal(made.lowest("loss"), 3);
+  assert.equal(made.lowest("validation_loss"), -1);
+  assert.throws(() => made.append([1]), /rows of 2/);
+});
+
+test("rows stand in steps and in seconds of training", () => {
+  const made = run();
+  const course = made.course(made.all);
+  assert.deepEqual([...course.x("step")], [100, 200, 300, 400]);
+  assert.deepEqual([...course.x("time")], [0.5, 1, 1.5, 2]);
+  assert.deepEqual([...made.course(made.space).x("step")], [100, 200, 300]);
+  assert.equal(course.at("time", 1.1), 1);
+  assert.equal(course.at("time", 9), -1);
+  assert.ok(made.has("step") && made.has("time") && made.has("epoch"));
+  const bare = new Run(info(), ["epoch", "loss"]);
+  bare.append([1, 3, 2, 2]);
+  assert.ok(!bare.has("step") && !bare.has("time"));
+  const clock = new Run(info(), ["epoch", "loss", "time_now"]);
+  clock.append([1, 3, 1000, 2, 2, 1004]);
+  assert.deepEqual([...clock.course(clock.all).x("time")], [0, 4]);
+  const stepped = new Run(info(), ["epoch", "step", "loss"]);
+  stepped.append([100, 100, 3, 200, 200, 2]);
+  assert.ok(stepped.has("step") && !stepped.has("epoch"));
+  const back = new Run(info(), ["epoch", "step", "loss"]);
+  back.append([1, 100, 3, 2, 50, 2]);
+  assert.ok(!back.has("step"));
+});
+
+test("keys move, zoom and reset along the axis that is shown", () => {
+  const ui: UiState = { axis: "step", scale: "linear", smoothing: 0, hidden: new Set(), range: null, cursor: null };
+  const runs = [run()];
+  assert.deepEqual(moveOf("ArrowLeft", runs, ui), { to: 200 });
+  assert.deepEqual(moveOf("Home", runs, { ...ui, cursor: 300 }), { to: 100 });
+  assert.deepEqual(moveOf("+", runs, { ...ui, cursor: 100 }), { range: [100, 200] });
+  assert.deepEqual(moveOf("-", runs, { ...ui, range: [100, 200], cursor: 100 }), { range: null });
+  assert.equal(moveOf("Escape", runs, ui), null);
+  assert.deepEqual(moveOf("Escape", runs, { ...ui, cursor: 1 }), { away: true });
+  assert.equal(moveOf("x", runs, ui), null);
+  assert.equal(moveOf("Home", [new Run(info(), NAMES)], ui), null);
+});
+
+test("two fingers keep what lies under them", () => {
+  assert.deepEqual(stretched([20, 40], [0.25, 0.75]), [10, 50]);
+  assert.equal(stretched([20, 40], [0.5, 0.51]), null);
+  assert.equal(stretched([20, 40], [0.75, 0.25]), null);
+});
+
+test("what is left out is said", () => {
+  assert.equal(notes([], "epoch", { unshown: 0, infinite: 0 }), "");
+  assert.match(notes([], "epoch", { unshown: 1, infinite: 2 }), /^1 value at or below zero is left .* 2 values are infinite/);
+  const bare = new Run(info({ name: "bare" }), ["epoch", "loss"]);
+  bare.append([1, 1]);
+  assert.match(notes([run(), bare], "step", { unshown: 0, infinite: 0 }), /Without steps, and so not drawn: bare\./);
+});
+
+test("names are text in a drawing, whatever they hold", () => {
+  assert.equal(escaped('<b a="1">&\u0000\ud800x😀'), "&lt;b a=&quot;1&quot;&gt;&amp;\ufffd\ufffdx😀");
 });
 
 test("facts in words", () => {

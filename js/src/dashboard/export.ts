@@ -1,7 +1,7 @@
-/** Files a reader can take away: every row as CSV, the picture as PNG. */
+/** Files a reader can take away: every row as CSV, the picture as SVG or PNG. */
 import { download } from "../shared/dom.ts";
-import type { Run } from "./store.ts";
-import { summary } from "./words.ts";
+import type { Picture } from "./picture.ts";
+import type { Run } from "./run.ts";
 
 /** A name that every file system takes. */
 export function fileName(name: string, suffix: string): string {
@@ -16,44 +16,20 @@ export function exportCsv(runs: readonly Run[]): void {
   }
 }
 
-/** The charts as they are on the page, under one line of text for each run. */
-export async function exportPng(
-  el: HTMLElement,
-  runs: readonly Run[],
-  canvases: readonly (HTMLCanvasElement | null)[],
-  titles: readonly string[],
-): Promise<void> {
-  const [main, ...small] = canvases;
-  if (!main) return;
-  const px = main.width / main.clientWidth || 1;
-  const style = getComputedStyle(el);
-  const line = 22 * px;
-  const margin = 16 * px;
-  const perRow = Math.max(1, Math.round(main.width / (small[0]?.width ?? main.width)));
-  const rows = Math.ceil(small.length / perRow);
-  const lower = (small[0]?.height ?? 0) + line;
-  const picture = document.createElement("canvas");
-  picture.width = main.width + 2 * margin;
-  picture.height = 2 * margin + line * runs.length + main.height + rows * lower;
-  const ctx = picture.getContext("2d");
-  if (!ctx) return;
-  ctx.fillStyle = style.backgroundColor;
-  ctx.fillRect(0, 0, picture.width, picture.height);
-  ctx.fillStyle = style.color;
-  ctx.textBaseline = "top";
-  ctx.font = `${13 * px}px ${style.fontFamily}`;
-  for (const [i, run] of runs.entries()) {
-    ctx.fillText(summary(run), margin, margin + i * line, main.width);
-  }
-  const top = margin + runs.length * line;
-  ctx.drawImage(main, margin, top);
-  const step = main.width / perRow;
-  for (const [i, canvas] of small.entries()) {
-    const x = margin + (i % perRow) * step;
-    const y = top + main.height + Math.floor(i / perRow) * lower;
-    ctx.fillText(titles[i] ?? "", x, y, step);
-    if (canvas) ctx.drawImage(canvas, x, y + line);
-  }
-  const blob = await new Promise<Blob | null>((done) => picture.toBlob(done, "image/png"));
-  if (blob) download(fileName(runs[0]?.info.name ?? "training", "png"), blob);
+export function exportSvg(name: string, { svg }: Picture): void {
+  download(fileName(name, "svg"), new Blob([svg], { type: "image/svg+xml" }));
+}
+
+/** The same drawing in twice as many pixels. */
+export async function exportPng(name: string, { svg, width, height }: Picture): Promise<void> {
+  const image = new Image(width, height);
+  const url = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
+  image.src = url;
+  await image.decode().finally(() => URL.revokeObjectURL(url));
+  const canvas = document.createElement("canvas");
+  canvas.width = 2 * width;
+  canvas.height = 2 * height;
+  canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, "image/png"));
+  if (blob) download(fileName(name, "png"), blob);
 }

@@ -1,7 +1,8 @@
 /** The row on top of a dashboard for one run: what it does, how far it is, and its controls. */
 import { h, setText } from "../shared/dom.ts";
 import { short } from "../plot/scales.ts";
-import type { Action, DashboardStore, Run } from "./store.ts";
+import type { Action, Run } from "./run.ts";
+import type { DashboardStore } from "./store.ts";
 import { bestOf, isOpen, speedText, standing, statusText, timeLeftText } from "./words.ts";
 
 export class RunHeader {

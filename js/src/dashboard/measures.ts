@@ -18,7 +18,7 @@ export const LOSSES: readonly Measure[] = [
 
 /** Columns that say where and when a row is, and so are no curves of their own. */
 const POSITIONS = new Set([
-  "epoch", "phase", "steps", "duration", "time_now",
+  "epoch", "phase", "step", "steps", "time", "duration", "time_now",
   "validation_joint_loss", "validation_marginal_loss", "validation_spread_loss",
 ]);
 

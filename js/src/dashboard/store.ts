@@ -2,67 +2,20 @@
 import { Link, type LinkState } from "../shared/link.ts";
 import type { Model } from "../shared/model.ts";
 import { decode, Inbox, isMessage, type Frame, type Message } from "../shared/wire.ts";
-import { Rows } from "../plot/rows.ts";
-import type { YScale } from "../plot/scales.ts";
+import type { XAxis, YScale } from "../plot/scales.ts";
+import { Run, type Action, type RunInfo } from "./run.ts";
 
-export type Action = "pause" | "resume" | "stop";
-
-/** What is known of a run beside its curve; `featrix_notebook/live.py` (RunInfo) is the source. */
-export interface RunInfo {
-  name: string;
-  /** queued, running, paused, done, failed, cancelled; `data` for a log with no run behind it. */
-  status: string;
-  requested: Action | null;
-  error: string | null;
-  /** How the data arrives, in words, when it is worth saying. */
-  note: string | null;
-  total_epochs: number | null;
-  /** Of the phase that is being trained. */
-  phase_epochs: number | null;
-  best_epoch: number | null;
-  seconds_left: number | null;
-  /** Whether the run can be paused, resumed and stopped. */
-  controls: boolean;
-}
-
-/** In the column `phase`: the sphere is fitted to an embedding that no longer changes. */
-const SPHERE = 1;
-
-export class Run {
-  info: RunInfo;
-  /** Every row as it came. */
-  readonly all: Rows;
-  /** The rows in which the embedding is trained; afterwards only its 3D sphere is. */
-  readonly space: Rows;
-
-  constructor(info: RunInfo, names: readonly string[]) {
-    this.info = info;
-    this.all = new Rows(names);
-    this.space = new Rows(names);
-  }
-
-  /** The first epoch of the sphere's phase, NaN before it. */
-  get sphereStart(): number {
-    return this.all.at("epoch", this.space.length < this.all.length ? this.space.length : -1);
-  }
-
-  append(block: ArrayLike<number>): void {
-    this.all.append(block);
-    const width = this.all.names.length;
-    const phase = this.all.names.indexOf("phase");
-    for (let i = 0; i < block.length; i += width) {
-      if (phase >= 0 && block[i + phase] === SPHERE) continue;
-      this.space.append(Array.from({ length: width }, (_, c) => block[i + c] as number));
-    }
-  }
-}
+/** A kernel that is interrupted or busy answers late; one that was restarted, never. */
+const ANSWER_MS = 30_000;
 
 /** What the reader chose; it never leaves the page, and outlives a view that is drawn anew. */
 export interface UiState {
+  axis: XAxis;
   scale: YScale;
   smoothing: number;
   /** Keys of the measures that are switched off. */
   hidden: Set<string>;
+  /** Along the axis, as is the cursor; null for everything. */
   range: [number, number] | null;
   cursor: number | null;
 }
@@ -91,6 +44,7 @@ export class DashboardStore {
   problem: string | null = null;
   readonly mismatch: string | null = null;
   readonly ui: UiState = {
+    axis: "epoch",
     scale: "linear",
     smoothing: 0,
     hidden: new Set(["joint_loss", "marginal_loss", "spread_loss"]),
@@ -102,6 +56,7 @@ export class DashboardStore {
   #model: Model<DashboardState>;
   #live = false;
   #nextId = 1;
+  readonly #waiting = new Set<ReturnType<typeof setTimeout>>();
   readonly #link: Link;
   /** Where a linked widget stands: the crosshair goes back there when the pointer leaves. */
   #shared: number | null = null;
@@ -131,18 +86,57 @@ export class DashboardStore {
     this.#link = new Link(linked, (what, value) => {
       if (what !== "epoch" || typeof value !== "number") return;
       this.#shared = value;
-      this.point(value);
+      this.point(this.#placeOf(value));
     });
     this.#link.open(linked);
   }
 
-  /** Move the crosshair to an epoch, or away. */
-  point(epoch: number | null): void {
+  /** Move the crosshair to a position on the axis, or away. */
+  point(x: number | null): void {
+    const epoch = x === null ? null : this.#epochAt(x);
     if (epoch !== null) this.#link.share("epoch", epoch);
-    const to = epoch ?? (this.#link.shares("epoch") ? this.#shared : null);
+    const away = this.#link.shares("epoch") && this.#shared !== null ? this.#placeOf(this.#shared) : null;
+    const to = x ?? away;
     if (to === this.ui.cursor) return;
     this.ui.cursor = to;
     this.#tell("cursor");
+  }
+
+  /** The axes along which any run can be drawn. */
+  axes(): XAxis[] {
+    const drawn = this.runs.filter(({ all }) => all.length);
+    return (["epoch", "step", "time"] as const).filter((axis) => drawn.some((run) => run.has(axis)));
+  }
+
+  /** Draw along another axis; the crosshair stays on its row, the whole range is shown. */
+  along(axis: XAxis): void {
+    const { ui } = this;
+    const epoch = ui.cursor === null ? null : this.#epochAt(ui.cursor);
+    ui.axis = axis;
+    ui.range = null;
+    ui.cursor = epoch === null ? null : this.#placeOf(epoch);
+    this.#tell();
+  }
+
+  /** The epoch of the row at a position, of the first run that has one there. */
+  #epochAt(x: number): number | null {
+    if (this.ui.axis === "epoch") return x;
+    for (const run of this.runs) {
+      const epoch = run.space.at("epoch", run.course(run.space).at(this.ui.axis, x));
+      if (!Number.isNaN(epoch)) return epoch;
+    }
+    return null;
+  }
+
+  /** The position of an epoch, in the first run that has it. */
+  #placeOf(epoch: number): number | null {
+    if (this.ui.axis === "epoch") return epoch;
+    for (const run of this.runs) {
+      const course = run.course(run.space);
+      const place = course.x(this.ui.axis)[course.at("epoch", epoch)];
+      if (place !== undefined) return place;
+    }
+    return null;
   }
 
   /** Call `listener` after each change; the returned function ends that. */
@@ -158,12 +152,21 @@ export class DashboardStore {
   /** Ask the kernel to pause, resume or stop a run. */
   ask(run: number, action: Action): void {
     const id = String(this.#nextId++);
-    this.asked.set(run, { action, failed: null });
+    const asked: Pending = { action, failed: null };
+    this.asked.set(run, asked);
     this.#model.send({ v: 1, kind: "control", seq: 0, id, run, action });
+    const late = setTimeout(() => {
+      this.#waiting.delete(late);
+      if (this.asked.get(run) !== asked || asked.failed) return;
+      asked.failed = `Could not ${action}: the kernel does not answer. Is it running, and free?`;
+      this.#tell();
+    }, ANSWER_MS);
+    this.#waiting.add(late);
     this.#tell();
   }
 
   dispose(): void {
+    for (const timer of this.#waiting) clearTimeout(timer);
     this.#link.dispose();
     this.#inbox.dispose();
     this.#listeners.clear();
@@ -190,17 +193,26 @@ export class DashboardStore {
     }
     this.generation++;
     this.problem = null;
+    this.#chooseAxis();
     this.#settle();
   }
 
   #extend({ message, columns }: Frame): void {
-    const infos = message["runs"] as RunInfo[];
+    const infos = message["runs"] as Partial<RunInfo>[];
     for (const [i, run] of this.runs.entries()) {
-      run.info = infos[i] ?? run.info;
+      // Only what has changed of it travels.
+      Object.assign(run.info, infos[i]);
       const block = columns.get(String(i));
       if (block) run.append(block);
     }
+    this.#chooseAxis();
     this.#settle();
+  }
+
+  /** Stay on the axis the reader chose as long as there is such an axis. */
+  #chooseAxis(): void {
+    const [first] = this.axes();
+    if (first && !this.axes().includes(this.ui.axis)) this.along(first);
   }
 
   /** Drop what was asked once the kernel's own words tell it. */

@@ -3,17 +3,22 @@ import { Announcer, followForcedColors, keepKeys } from "../shared/a11y.ts";
 import { h, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
 import { followTheme } from "../shared/theme.ts";
-import { Chart, type Mark, type Table } from "../plot/chart.ts";
-import { nearest } from "../plot/decimate.ts";
-import { short } from "../plot/scales.ts";
-import { exportCsv, exportPng } from "./export.ts";
+import { Chart } from "../plot/chart.ts";
+import { short, type XAxis } from "../plot/scales.ts";
+import { fullRange, marks, ownRange, rowsOf, tables } from "./curves.ts";
+import { exportCsv, exportPng, exportSvg } from "./export.ts";
 import { RunHeader } from "./header.ts";
+import { moveOf, within } from "./keys.ts";
 import { Legend } from "./legend.ts";
-import { LOSSES, panels, strokeOf, type Measure } from "./measures.ts";
-import type { Change, DashboardStore, Run } from "./store.ts";
-import { bestOf, isOpen, milestone, summary } from "./words.ts";
+import { LOSSES, panels, type Measure } from "./measures.ts";
+import { picture, type Picture } from "./picture.ts";
+import { placeText, read, Readout } from "./readout.ts";
+import type { Run } from "./run.ts";
+import type { Change, DashboardStore } from "./store.ts";
+import { followFingers } from "./touch.ts";
+import { isOpen, milestone, notes, summary } from "./words.ts";
 
-const SPHERE_LOSS = "sphere_loss";
+const AXES: Record<XAxis, string> = { epoch: "Epoch", step: "Step", time: "Training time" };
 
 interface Panel {
   measure: Measure;
@@ -36,6 +41,7 @@ export class DashboardView {
   #headerBox = h("div", { class: "ftx-header" });
   #problem = h("p", { class: "ftx-error", role: "alert" });
   #legend: Legend;
+  #readout = new Readout();
   #main: Chart;
   #mainEl = h("div", { class: "ftx-chart", tabindex: 0, role: "group", "aria-roledescription": "line chart" });
   #empty = h("div", { class: "ftx-empty" });
@@ -44,6 +50,8 @@ export class DashboardView {
   #panelBox = h("div", { class: "ftx-panels" });
   #panels: Panel[] = [];
   #panelShape = "";
+  #axis = h("select", { class: "ftx-button", "aria-label": "Along" });
+  #axisBox = h("label", {}, "Along", this.#axis);
   #smoothing = h("input", { type: "range", min: 0, max: 0.98, step: 0.02, "aria-label": "Smoothing" });
   #log = h("button", { type: "button", class: "ftx-button", title: "Logarithmic loss axis" }, "Log");
   #reset = h("button", { type: "button", class: "ftx-button" }, "Reset zoom");
@@ -60,25 +68,27 @@ export class DashboardView {
     });
     const csv = h("button", { type: "button", class: "ftx-button", title: "Download every row as CSV" }, "CSV");
     const png = h("button", { type: "button", class: "ftx-button", title: "Download the charts as PNG" }, "PNG");
+    const svg = h("button", { type: "button", class: "ftx-button", title: "Download the charts as SVG" }, "SVG");
     const smoothing = h("label", {}, "Smooth", this.#smoothing);
     const options = h("div", { class: "ftx-options", role: "group", "aria-label": "Chart options" });
-    options.append(this.#reset, smoothing, this.#log, csv, png);
+    options.append(this.#reset, this.#axisBox, smoothing, this.#log, csv, png, svg);
     this.#mainEl.append(this.#empty);
     this.el.append(
       this.#headerBox,
       this.#problem,
       h("div", { class: "ftx-tools" }, this.#legend.el, options),
       this.#mainEl,
+      this.#readout.el,
       this.#note,
       this.#panelBox,
       this.#summary,
       this.#announcer.el,
       this.#reader.el,
     );
-    this.#listen(csv, png);
+    this.#listen(csv, png, svg);
   }
 
-  #listen(csv: HTMLElement, png: HTMLElement): void {
+  #listen(csv: HTMLElement, png: HTMLElement, svg: HTMLElement): void {
     const { ui } = this.#store;
     this.#owner.own(this.#store.subscribe((what) => this.#later(what)));
     this.#owner.own(keepKeys(this.el));
@@ -97,10 +107,14 @@ export class DashboardView {
       this.#mainEl.focus();
     });
     this.#owner.on(csv, "click", () => exportCsv(this.#store.runs));
-    this.#owner.on(png, "click", () => {
-      const canvases = [this.#main.canvas, ...this.#panels.map(({ chart }) => chart.canvas)];
-      void exportPng(this.el, this.#store.runs, canvases, this.#panels.map(({ measure }) => measure.label));
+    this.#owner.on(png, "click", () => this.#take((name, drawn) => void exportPng(name, drawn)));
+    this.#owner.on(svg, "click", () => this.#take(exportSvg));
+    this.#owner.on(this.#axis, "change", () => this.#store.along(this.#axis.value as XAxis));
+    const fingers = followFingers(this.#mainEl, this.#main, {
+      point: (x) => this.#store.point(x),
+      zoom: (range) => this.#zoom(within(range, fullRange(this.#store.runs, ui.axis))),
     });
+    this.#owner.own(() => fingers.dispose());
     this.#owner.on(this.#mainEl, "keydown", (event) => this.#key(event));
     this.#owner.on(this.#mainEl, "blur", () => this.#store.point(null));
   }
@@ -141,14 +155,21 @@ export class DashboardView {
     setText(this.#problem, mismatch ?? problem ?? "");
     const measures = LOSSES.filter(({ key }) => runs.some((run) => run.space.filled(key)));
     this.#measures = measures;
-    const range = ui.range ?? fullRange(runs);
-    const shared = { range, smoothing: ui.smoothing, generation };
-    const tables = runs.map((run, i) => this.#table(run, i, run.space, measures));
-    this.#main.update({ ...shared, tables, marks: this.#marks(runs), scale: ui.scale });
+    const range = ui.range ?? fullRange(runs, ui.axis);
+    const shared = { range, axis: ui.axis, smoothing: ui.smoothing, generation };
+    this.#main.update({
+      ...shared,
+      tables: tables(runs, measures, ui, (run) => run.space),
+      marks: marks(runs, ui),
+      scale: ui.scale,
+    });
     this.#showPanels(runs, shared);
     setText(this.#empty, measures.length ? "" : waiting(runs));
     this.#mainEl.classList.toggle("ftx-blank", !measures.length);
-    setText(this.#note, this.#notes(runs));
+    const charts = [this.#main, ...this.#panels.map(({ chart }) => chart)];
+    const infinite = charts.reduce((sum, { lines }) => sum + lines.infinite, 0);
+    setText(this.#note, notes(runs, ui.axis, { unshown: this.#main.lines.unshown, infinite }));
+    this.#showAxes();
     this.#log.setAttribute("aria-pressed", String(ui.scale === "log"));
     this.#reset.hidden = ui.range === null;
     if (document.activeElement !== this.#smoothing) this.#smoothing.value = String(ui.smoothing);
@@ -156,45 +177,23 @@ export class DashboardView {
     this.#moveCursors();
   }
 
-  #table(run: Run, index: number, rows: Run["all"], measures: readonly Measure[]): Table {
+  #showAxes(): void {
+    const axes = this.#store.axes();
+    this.#axisBox.hidden = axes.length < 2;
+    if (this.#axis.childElementCount !== axes.length) {
+      this.#axis.replaceChildren(...axes.map((axis) => h("option", { value: axis }, AXES[axis])));
+    }
+    this.#axis.value = this.#store.ui.axis;
+  }
+
+  /** Draw what is on the page and hand it over with a name for its file. */
+  #take(save: (name: string, drawn: Picture) => void): void {
     const { runs, ui } = this.#store;
-    const visible = measures.filter(({ key }) => !ui.hidden.has(key) && rows.has(key));
-    const named = visible.find(({ key }) => key === "validation_loss") ?? visible[0];
-    // Among several runs the dash tells the measure, so each run needs its name only once.
-    const label = (measure: Measure): string =>
-      runs.length === 1 ? measure.label : measure === named ? run.info.name : "";
-    const lines = visible.map((measure) => ({
-      line: {
-        key: `${index}/${measure.key}`,
-        label: label(measure),
-        stroke: strokeOf(measure, index, runs.length),
-      },
-      y: rows.column(measure.key),
-    }));
-    return { x: rows.column("epoch"), lines };
-  }
-
-  #marks(runs: readonly Run[]): Mark[] {
-    const marks: Mark[] = [];
-    for (const run of runs) {
-      const best = bestOf(run);
-      if (best && !this.#store.ui.hidden.has(best.key)) {
-        const label = runs.length > 1 ? "" : `best ${short(best.loss)}`;
-        marks.push({ x: best.epoch, y: best.loss, label, color: "--ftx-ink" });
-      }
-    }
-    return marks;
-  }
-
-  #notes(runs: readonly Run[]): string {
-    const notes: string[] = [];
-    if (this.#main.unshown) {
-      notes.push(`${this.#main.unshown} values at or below zero are left out on the logarithmic axis.`);
-    }
-    if (runs.some((run) => Number.isFinite(run.sphereStart))) {
-      notes.push("After these epochs, in the sphere phase, the embedding stands and its 3D sphere is fitted, with a loss of its own.");
-    }
-    return notes.join(" ");
+    const shown = this.#measures.filter(({ key }) => !ui.hidden.has(key));
+    const key = shown.map((measure) => ({ measure, color: runs.length > 1 ? "--ftx-ink" : measure.stroke.color }));
+    const small = this.#panels.map(({ measure, chart }) => ({ title: measure.label, chart }));
+    const drawn = picture(this.el, runs.map(summary), key, this.#main, small);
+    if (drawn) save(runs[0]?.info.name ?? "training", drawn);
   }
 
   #showHeaders(runs: readonly Run[]): void {
@@ -207,8 +206,9 @@ export class DashboardView {
 
   #showPanels(
     runs: readonly Run[],
-    shared: { range: [number, number]; smoothing: number; generation: number },
+    shared: { range: [number, number]; axis: XAxis; smoothing: number; generation: number },
   ): void {
+    const { ui } = this.#store;
     const names = [...new Set(runs.flatMap((run) => run.all.names.filter((name) => run.all.filled(name))))];
     const wanted = panels(names);
     const shape = JSON.stringify(wanted);
@@ -219,11 +219,11 @@ export class DashboardView {
       this.#panelBox.replaceChildren(...this.#panels.map(({ el }) => el));
     }
     for (const { measure, chart } of this.#panels) {
-      const tables = runs.map((run, i) => this.#table(run, i, rowsOf(run, measure), [measure]));
-      const range = measure.key === SPHERE_LOSS ? sphereRange(runs) ?? shared.range : shared.range;
       // A schedule has no noise to smooth away.
       const smoothing = measure.key === "learning_rate" ? 0 : shared.smoothing;
-      chart.update({ ...shared, range, smoothing, tables, marks: [], scale: "linear" });
+      const range = ownRange(runs, measure, ui.axis) ?? shared.range;
+      const drawn = tables(runs, [measure], ui, (run) => rowsOf(run, measure));
+      chart.update({ ...shared, range, smoothing, tables: drawn, marks: [], scale: "linear" });
     }
   }
 
@@ -236,30 +236,25 @@ export class DashboardView {
       endLabels: false,
       onCursor: (x) => this.#store.point(x),
       // The sphere's epochs are in no other chart.
-      onZoom: (range) => measure.key !== SPHERE_LOSS && this.#zoom(range),
+      onZoom: (range) => !ownRange(this.#store.runs, measure, this.#store.ui.axis) && this.#zoom(range),
     });
     return { measure, value, chart, el: h("div", { class: "ftx-panel" }, title, box) };
   }
 
-  /** The numbers beside the names: at the crosshair, else the newest. Only of a single run. */
-  #readout(measures: readonly Measure[]): Map<string, number> {
-    const run = this.#store.runs.length === 1 ? this.#store.runs[0] : undefined;
-    const { cursor } = this.#store.ui;
-    const read = (rows: Run["all"], key: string): number => {
-      const at = cursor === null ? rows.length - 1 : nearest(rows.column("epoch"), cursor);
-      return rows.at(key, at);
-    };
-    if (run) {
-      for (const { value, measure } of this.#panels) setText(value, short(read(rowsOf(run, measure), measure.key)));
-    }
-    return new Map(run ? measures.map(({ key }) => [key, read(run.space, key)]) : []);
-  }
-
   #moveCursors(): void {
     const { runs, ui } = this.#store;
-    const { cursor, hidden } = ui;
-    this.#legend.update(this.#measures, hidden, this.#readout(this.#measures), runs.length > 1);
-    for (const chart of [this.#main, ...this.#panels.map((panel) => panel.chart)]) chart.setCursor(cursor);
+    const [run] = runs.length === 1 ? runs : [];
+    for (const { value, measure } of this.#panels) setText(value, run ? short(read(run, measure, ui)) : "");
+    const values = new Map(run ? this.#measures.map((measure) => [measure.key, read(run, measure, ui)]) : []);
+    this.#legend.update(this.#measures, ui.hidden, values, runs.length > 1);
+    this.#readout.update(runs, this.#read(), ui);
+    for (const chart of [this.#main, ...this.#panels.map((panel) => panel.chart)]) chart.setCursor(ui.cursor);
+  }
+
+  /** What is shown, in the order in which it is read out. */
+  #read(): Measure[] {
+    const { hidden } = this.#store.ui;
+    return [...this.#measures.filter(({ key }) => !hidden.has(key)), ...this.#panels.map(({ measure }) => measure)];
   }
 
   #zoom(range: [number, number] | null): void {
@@ -273,51 +268,39 @@ export class DashboardView {
     this.#store.changed();
   }
 
-  /** Arrows move the crosshair by a row, plus and minus zoom around it, Escape shows everything. */
   #key(event: KeyboardEvent): void {
     const { ui, runs } = this.#store;
-    const x = runs[0]?.space.column("epoch") ?? new Float64Array(0);
-    if (!x.length) return;
-    const at = ui.cursor === null ? x.length - 1 : nearest(x, ui.cursor);
-    const moves: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: x.length - 1 };
-    const to = moves[event.key];
-    if (to !== undefined) {
-      this.#store.point(x[Math.max(0, Math.min(x.length - 1, to))] as number);
-      this.#reader.say(this.#atCursor());
-    } else if (event.key === "+" || event.key === "=" || event.key === "-") {
-      const [from, until] = ui.range ?? fullRange(runs);
-      const middle = ui.cursor ?? (from + until) / 2;
-      const factor = event.key === "-" ? 2 : 0.5;
-      const full = fullRange(runs);
-      const range: [number, number] = [
-        Math.max(full[0], middle - (middle - from) * factor),
-        Math.min(full[1], middle + (until - middle) * factor),
-      ];
-      this.#zoom(range[0] <= full[0] && range[1] >= full[1] ? null : range);
-    } else if (event.key === "Escape") {
-      if (ui.cursor === null && ui.range === null) return;
-      ui.cursor = null;
-      this.#zoom(null);
-    } else return;
+    const move = moveOf(event.key, runs, ui);
+    if (!move) return;
     event.preventDefault();
     event.stopPropagation();
+    if ("range" in move) this.#zoom(move.range);
+    else if ("to" in move) {
+      this.#store.point(move.to);
+      this.#reader.say(this.#atCursor());
+    } else {
+      ui.cursor = null;
+      this.#zoom(null);
+    }
   }
 
   #atCursor(): string {
     const { ui, runs } = this.#store;
-    const run = runs[0];
-    if (!run || ui.cursor === null) return "";
-    const measures = LOSSES.filter(({ key }) => !ui.hidden.has(key) && run.space.filled(key));
-    const values = this.#readout(measures);
-    const words = measures.map(({ key, label }) => `${label} ${short(values.get(key) ?? Number.NaN)}`);
-    return [`Epoch ${ui.cursor}`, ...words].join(", ");
+    if (ui.cursor === null) return "";
+    const shown = this.#measures.filter(({ key }) => !ui.hidden.has(key));
+    const words = runs.map((run) => {
+      const values = shown.map((measure) => `${measure.label} ${short(read(run, measure, ui))}`);
+      return [...(runs.length > 1 ? [run.info.name] : []), ...values].join(", ");
+    });
+    return [`${AXES[ui.axis]} ${placeText(ui.axis, ui.cursor)}`, ...words].join(runs.length > 1 ? "; " : ", ");
   }
 
   #describe(runs: readonly Run[]): void {
+    const { ui } = this.#store;
     const text = runs.map(summary).join(" ");
     setText(this.#summary, text);
     this.el.setAttribute("aria-label", `Training dashboard: ${runs.map(({ info }) => info.name).join(", ")}`);
-    this.#mainEl.setAttribute("aria-label", `Loss by epoch. ${text} Arrow keys read the values.`);
+    this.#mainEl.setAttribute("aria-label", `Loss by ${AXES[ui.axis].toLowerCase()}. ${text} Arrow keys read the values, plus and minus zoom.`);
     for (const [i, run] of runs.entries()) {
       const now = milestone(run);
       const before = this.#milestones[i];
@@ -326,33 +309,6 @@ export class DashboardView {
       if (before !== undefined && before !== now) this.#announcer.say(summary(run));
     }
   }
-}
-
-/** The epochs in which an embedding is trained, of all runs. */
-function fullRange(runs: readonly Run[]): [number, number] {
-  let from = Number.POSITIVE_INFINITY;
-  let to = Number.NEGATIVE_INFINITY;
-  for (const { space } of runs) {
-    if (!space.length) continue;
-    from = Math.min(from, space.at("epoch", 0));
-    to = Math.max(to, space.at("epoch", space.length - 1));
-  }
-  if (from > to) return [0, 1];
-  return from === to ? [from - 1, to + 1] : [from, to];
-}
-
-/** Learning rate and gradient are the embedding's; fitting the sphere has a schedule of its own. */
-function rowsOf(run: Run, { key }: Measure): Run["all"] {
-  return key === SPHERE_LOSS ? run.all : run.space;
-}
-
-/** The epochs in which a sphere is fitted: its loss would be a sliver of the whole. */
-function sphereRange(runs: readonly Run[]): [number, number] | null {
-  const fitted = runs.filter((run) => Number.isFinite(run.sphereStart));
-  if (!fitted.length) return null;
-  const from = Math.min(...fitted.map((run) => run.sphereStart));
-  const to = Math.max(...fitted.map(({ all }) => all.at("epoch", all.length - 1)));
-  return from < to ? [from, to] : [from - 1, from + 1];
 }
 
 function waiting(runs: readonly Run[]): string {

@@ -1,6 +1,7 @@
 /** What a dashboard says in words: facts of the header, the summary, the announcements. */
-import { duration, short } from "../plot/scales.ts";
-import type { Action, Run, RunInfo } from "./store.ts";
+import { duration, short, type XAxis } from "../plot/scales.ts";
+import { nearest } from "../plot/decimate.ts";
+import type { Action, Run, RunInfo } from "./run.ts";
 
 const STATUS: Record<string, string> = {
   queued: "Queued",
@@ -26,6 +27,8 @@ export function isOpen(info: RunInfo): boolean {
 }
 
 export interface Best {
+  /** Its index in the rows in which the embedding is trained. */
+  row: number;
   epoch: number;
   loss: number;
   /** The column it was read from. */
@@ -35,16 +38,11 @@ export interface Best {
 /** The best epoch: the run's own word for it where there is one, else the lowest loss. */
 export function bestOf(run: Run): Best | null {
   const key = run.space.filled("validation_loss") ? "validation_loss" : "loss";
-  const values = run.space.column(key);
+  const { best_epoch: told } = run.info;
   const epochs = run.space.column("epoch");
-  let at = run.info.best_epoch === null ? -1 : epochs.indexOf(run.info.best_epoch);
-  if (at < 0 || Number.isNaN(values[at])) {
-    at = -1;
-    for (const [i, value] of values.entries()) {
-      if (Number.isFinite(value) && (at < 0 || value < (values[at] as number))) at = i;
-    }
-  }
-  return at < 0 ? null : { epoch: epochs[at] as number, loss: values[at] as number, key };
+  let row = told === null ? -1 : nearest(epochs, told);
+  if (epochs[row] !== told || Number.isNaN(run.space.at(key, row))) row = run.lowest(key);
+  return row < 0 ? null : { epoch: epochs[row] as number, loss: run.space.at(key, row), key, row };
 }
 
 export interface Standing {
@@ -119,4 +117,29 @@ export function milestone(run: Run): string {
   const epoch = run.all.at("epoch", run.all.length - 1);
   const quarter = total && epoch > 0 && status === "running" ? Math.floor((epoch / total) * 4) : 0;
   return `${status} ${requested ?? ""} ${quarter}`;
+}
+
+const COUNTED: Record<XAxis, string> = { epoch: "epochs", step: "steps", time: "times" };
+
+/** What the picture cannot show by itself. */
+export function notes(
+  runs: readonly Run[],
+  axis: XAxis,
+  { unshown, infinite }: { unshown: number; infinite: number },
+): string {
+  const said: string[] = [];
+  const count = (n: number): string => (n === 1 ? "1 value" : `${n} values`);
+  if (unshown) {
+    said.push(`${count(unshown)} at or below zero ${unshown === 1 ? "is" : "are"} left out on the logarithmic axis.`);
+  }
+  if (infinite) said.push(`${count(infinite)} ${infinite === 1 ? "is" : "are"} infinite, and left out.`);
+  const absent = runs.filter((run) => run.all.length && !run.has(axis)).map(({ info }) => info.name);
+  if (absent.length) said.push(`Without ${COUNTED[axis]}, and so not drawn: ${absent.join(", ")}.`);
+  if (axis === "time") said.push("Time spent in training; pauses do not count.");
+  if (runs.some((run) => Number.isFinite(run.sphereStart))) {
+    said.push(
+      "After these epochs, in the sphere phase, the embedding stands and its 3D sphere is fitted, with a loss of its own.",
+    );
+  }
+  return said.join(" ");
 }

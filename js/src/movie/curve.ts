@@ -1,6 +1,7 @@
 /** The loss beside the movie: its playhead follows the movie, and the movie follows the pointer. */
 
-import { Chart, type Mark, type Table } from "../plot/chart.ts";
+import { Chart } from "../plot/chart.ts";
+import type { Mark, Table } from "../plot/lines.ts";
 import { nearest } from "../plot/decimate.ts";
 import { stroke } from "../plot/palette.ts";
 import { short } from "../plot/scales.ts";

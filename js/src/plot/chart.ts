@@ -1,41 +1,11 @@
 /** A line chart over uPlot: decimated, smoothed, with honest scales, marks and labelled line ends. */
 import uPlot from "uplot";
-import { decimate } from "./decimate.ts";
-import { colorOf, type Stroke } from "./palette.ts";
-import { extent, padded, short, ticks, type YScale } from "./scales.ts";
-import { Smoothed } from "./smooth.ts";
-
-export interface Line {
-  key: string;
-  /** Written where the line ends; empty for none. */
-  label: string;
-  stroke: Stroke;
-}
-
-/** Lines that share their positions, such as those of one run. */
-export interface Table {
-  x: Float64Array;
-  lines: { line: Line; y: Float64Array }[];
-}
-
-/** A ring on a line, with a word beside it. */
-export interface Mark {
-  x: number;
-  y: number;
-  label: string;
-  color: string;
-}
-
-export interface ChartData {
-  tables: Table[];
-  marks: Mark[];
-  range: [number, number];
-  scale: YScale;
-  /** 0 to below 1; with smoothing the raw line is drawn faintly underneath. */
-  smoothing: number;
-  /** A new number says that rows already given were replaced. */
-  generation: number;
-}
+import { nearest, trace, type Sink } from "./decimate.ts";
+import { drawMark, font, lineEnds, write, type Written } from "./labels.ts";
+import { beyond, Lines, type ChartData, type Line, type Mark } from "./lines.ts";
+import { colorOf } from "./palette.ts";
+import { short, ticks, xAxis, type XAxis, type YScale } from "./scales.ts";
+import { h } from "../shared/dom.ts";
 
 export interface ChartOptions {
   height: number;
@@ -45,19 +15,21 @@ export interface ChartOptions {
   onZoom(range: [number, number] | null): void;
 }
 
-const FONT = "12px system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+export interface Tick {
+  value: number;
+  label: string;
+}
 
 export class Chart {
-  /** How many values the log scale leaves out of the picture (zero and below). */
-  unshown = 0;
+  readonly lines = new Lines();
+  /** What the axes say now. */
+  readonly ticks: { x: Tick[]; y: Tick[] } = { x: [], y: [] };
   #el: HTMLElement;
   #options: ChartOptions;
   #plot: uPlot | null = null;
   #shape = "";
-  #lines: Line[] = [];
   #data: ChartData | null = null;
-  #smoothed = new Map<string, Smoothed>();
-  #generation = -1;
+  #dots: HTMLElement[] = [];
   #colors = new Map<string, string>();
   #width = 0;
   #sizes: ResizeObserver;
@@ -69,8 +41,12 @@ export class Chart {
     this.#sizes.observe(el);
   }
 
-  get canvas(): HTMLCanvasElement | null {
-    return this.#plot?.ctx.canvas ?? null;
+  get plot(): uPlot | null {
+    return this.#plot;
+  }
+
+  get marks(): readonly Mark[] {
+    return this.#data?.marks ?? [];
   }
 
   dispose(): void {
@@ -99,6 +75,7 @@ export class Chart {
     if (!plot) return;
     const left = x === null ? -10 : plot.valToPos(x, "x");
     plot.setCursor({ left, top: x === null ? -10 : 0 }, false);
+    this.#placeDots(x);
   }
 
   /** Where a position stands, in CSS pixels from the element's left; null when it is not shown. */
@@ -107,6 +84,18 @@ export class Chart {
     const { min, max } = plot?.scales["x"] ?? {};
     if (!plot || typeof min !== "number" || typeof max !== "number" || x < min || x > max) return null;
     return plot.over.offsetLeft + plot.valToPos(x, "x");
+  }
+
+  /** How far right a point of the page lies in the plot, 0 to 1; null before there is one. */
+  share(clientX: number): number | null {
+    const box = this.#plot?.over.getBoundingClientRect();
+    return box?.width ? Math.max(0, Math.min(1, (clientX - box.left) / box.width)) : null;
+  }
+
+  /** The position at a share of the width. */
+  valueAt(share: number): number {
+    const [from, to] = this.#range();
+    return from + share * (to - from);
   }
 
   #resize(): void {
@@ -118,21 +107,29 @@ export class Chart {
   /** uPlot fixes series and the kind of scale when made: make it anew only when these change. */
   #build(data: ChartData): void {
     const narrow = this.#width < 480;
+    const axis = data.axis ?? "epoch";
     const lines = data.tables.flatMap((table) => table.lines.map(({ line }) => line));
-    const shape = JSON.stringify([data.scale, narrow, lines]);
+    const shape = JSON.stringify([data.scale, axis, narrow, lines]);
     if (shape === this.#shape) return;
     this.#shape = shape;
-    this.#lines = lines;
     this.#plot?.destroy();
-    const columns: uPlot.AlignedData = [[], ...lines.flatMap(() => [[], []])];
-    this.#plot = new uPlot(this.#settings(data.scale, lines, narrow), columns, this.#el);
+    // The lines are drawn from their own rows: uPlot is told the range only.
+    const columns: uPlot.AlignedData = [[0, 1], ...lines.flatMap(() => [[null, null], [null, null]])];
+    this.#plot = new uPlot(this.#settings(data.scale, axis, lines, narrow), columns, this.#el);
+    this.#dots = lines.map(({ stroke }) => {
+      const dot = h("i", { class: "ftx-dot" });
+      dot.style.background = `var(${stroke.color})`;
+      return dot;
+    });
+    this.#plot.over.append(...this.#dots);
   }
 
-  #settings(scale: YScale, lines: Line[], narrow: boolean): uPlot.Options {
+  #settings(scale: YScale, along: XAxis, lines: Line[], narrow: boolean): uPlot.Options {
     const { height, endLabels } = this.#options;
+    const { incrs, label } = xAxis(along);
     const ink = (): string => this.#color("--ftx-soft");
     const grid = { stroke: () => this.#color("--ftx-line"), width: 1 };
-    const axis = { stroke: ink, grid, ticks: { show: false }, font: FONT, gap: 6 };
+    const axis = { stroke: ink, grid, ticks: { show: false }, font: font(1), gap: 6 };
     return {
       width: this.#width,
       height,
@@ -142,11 +139,11 @@ export class Chart {
         y: false,
         // On a row, never between two: what is read out is what stands there.
         move: (u, left, top) => {
-          const x = left < 0 ? undefined : u.data[0][u.posToIdx(left)];
-          return [x === undefined ? left : u.valToPos(x, "x"), top];
+          const x = left < 0 ? null : this.lines.snap(u.posToVal(left, "x"));
+          return [x === null ? left : u.valToPos(x, "x"), top];
         },
         drag: { x: true, y: false, setScale: false, dist: 5 },
-        points: { size: 7 },
+        points: { show: false },
         bind: { dblclick: () => () => (this.#options.onZoom(null), null) },
       },
       scales: { x: { time: false, auto: false }, y: { auto: false, distr: scale === "log" ? 3 : 1 } },
@@ -154,19 +151,19 @@ export class Chart {
         {
           ...axis,
           size: 30,
-          space: 60,
-          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6],
-          values: (_, at) => at.map((x, i) => (i === 0 ? `epoch ${x}` : `${x}`)),
+          space: along === "time" ? 84 : 60,
+          incrs,
+          values: (_, at) => this.#label("x", at, label),
         },
         {
           ...axis,
           size: 52,
           splits: (_, __, min, max) => ticks(min, max, scale, Math.max(2, Math.round(height / 55))),
           filter: (_, at) => at,
-          values: (_, at) => at.map((y) => short(y, 4)),
+          values: (_, at) => this.#label("y", at, (y) => short(y, 4)),
         },
       ],
-      series: [{}, ...lines.map((l) => this.#series(l, false)), ...lines.map((l) => this.#series(l, true))],
+      series: [{}, ...lines.map((l, i) => this.#series(l, i, false)), ...lines.map((l, i) => this.#series(l, i, true))],
       hooks: {
         setCursor: [(u) => this.#moved(u)],
         setSelect: [(u) => this.#selected(u)],
@@ -175,74 +172,79 @@ export class Chart {
     };
   }
 
-  #series(line: Line, smooth: boolean): uPlot.Series {
+  #label(axis: "x" | "y", at: number[], word: (value: number, n: number) => string): string[] {
+    this.ticks[axis] = at.map((value, n) => ({ value, label: word(value, n) }));
+    return this.ticks[axis].map(({ label }) => label);
+  }
+
+  #series(line: Line, at: number, smooth: boolean): uPlot.Series {
     const faint = (): boolean => !smooth && (this.#data?.smoothing ?? 0) > 0;
     return {
       label: line.label,
       scale: "y",
       dash: line.stroke.dash,
       width: smooth || !this.#options.endLabels ? 1.75 : 2,
-      alpha: 1,
       stroke: () => this.#color(line.stroke.color) + (faint() ? "4d" : ""),
-      // A lone row between gaps has no line to show it.
-      points: { show: (u) => (u.data[0].length < 3), size: 5, fill: () => this.#color(line.stroke.color) },
+      paths: () => {
+        const stroke = new Path2D();
+        return this.trace(at, smooth, stroke, 1) ? { stroke } : null;
+      },
+      points: { show: false },
     };
+  }
+
+  /**
+   * Draw a line into `sink`; false when there is none, as without smoothing there is no smooth one.
+   *
+   * @param unit how many pixels of the canvas make one of the sink's units
+   */
+  trace(at: number, smooth: boolean, sink: Sink, unit: number): boolean {
+    const drawn = this.lines.drawn[at];
+    const reach = smooth ? drawn?.smooth : drawn?.raw;
+    const plot = this.#plot;
+    if (!plot || !drawn || !reach) return false;
+    const { left, top, width, height } = plot.bbox;
+    const [from, to] = this.#range();
+    const { min = 0, max = 1 } = plot.scales["y"] as { min?: number; max?: number };
+    const along = width / (to - from);
+    const log = reach.scale === "log";
+    const bottom = log ? Math.log10(min) : min;
+    const up = height / ((log ? Math.log10(max) : max) - bottom);
+    const y = (value: number): number => (top + height - ((log ? Math.log10(value) : value) - bottom) * up) / unit;
+    const x = (row: number): number => (left + ((drawn.x[row] as number) - from) * along) / unit;
+    trace(sink, reach, drawn.rows[0], drawn.rows[1], drawn.starts, { x, y });
+    return true;
+  }
+
+  #range(): [number, number] {
+    const [from, to] = this.#data?.range ?? [0, 1];
+    return [from, to > from ? to : from + 1];
   }
 
   #draw(data: ChartData): void {
     const plot = this.#plot;
     if (!plot) return;
-    if (data.generation !== this.#generation) this.#smoothed.clear();
-    this.#generation = data.generation;
-    const [from, to] = data.range;
-    let min = Number.POSITIVE_INFINITY;
-    let max = Number.NEGATIVE_INFINITY;
-    this.unshown = 0;
-    const aligned = data.tables.map((table): uPlot.AlignedData => {
-      const raw = table.lines.map(({ y }) => y);
-      const smooth = table.lines.map(({ line, y }) => this.#smooth(line.key, y, data.smoothing));
-      const rows = decimate(table.x, raw, from, to, Math.max(50, plot.bbox.width / uPlot.pxRatio || this.#width));
-      const seen = rows.filter((i) => (table.x[i] as number) >= from && (table.x[i] as number) <= to);
-      const reach = extent(raw, seen, data.scale);
-      min = Math.min(min, reach.min);
-      max = Math.max(max, reach.max);
-      this.unshown += reach.unshown;
-      const pick = (line: Float64Array | null): (number | null)[] =>
-        rows.map((i) => (line && shown(line[i] as number, data.scale) ? (line[i] as number) : null));
-      return [rows.map((i) => table.x[i] as number), ...raw.map(pick), ...smooth.map(pick)];
-    });
-    const [low, high] = padded(min, max, data.scale);
+    const [from, to] = this.#range();
+    this.lines.update({ ...data, range: [from, to] }, Math.max(50, Math.round(plot.bbox.width) || this.#width));
+    const [low, high] = this.lines.extent(data.scale);
     plot.batch(() => {
-      plot.setData(this.#join(data.tables, aligned), false);
-      plot.setScale("x", { min: from, max: to > from ? to : from + 1 });
+      plot.setData([[from, to], ...plot.data.slice(1)] as uPlot.AlignedData, false);
+      plot.setScale("x", { min: from, max: to });
       plot.setScale("y", { min: low, max: high });
     });
   }
 
-  /** One table over all positions, with the columns in the order of the series: raw, then smooth. */
-  #join(tables: Table[], aligned: uPlot.AlignedData[]): uPlot.AlignedData {
-    if (aligned.length === 1) return aligned[0] as uPlot.AlignedData;
-    if (aligned.length === 0) return [[]];
-    const [x, ...columns] = uPlot.join(aligned);
-    const raw: typeof columns = [];
-    const smooth: typeof columns = [];
-    let at = 0;
-    for (const { lines } of tables) {
-      raw.push(...columns.slice(at, at + lines.length));
-      smooth.push(...columns.slice(at + lines.length, at + 2 * lines.length));
-      at += 2 * lines.length;
+  /** A dot on each line where the crosshair stands. */
+  #placeDots(x: number | null): void {
+    const plot = this.#plot;
+    for (const [i, dot] of this.#dots.entries()) {
+      const drawn = this.lines.drawn[i];
+      const row = drawn && x !== null ? nearest(drawn.x, x) : -1;
+      const value = drawn?.raw.values[row] ?? Number.NaN;
+      dot.hidden = !plot || !drawn || !drawn.raw.shows(value) || row < drawn.seen[0] || row >= drawn.seen[1] || beyond(drawn.x, x as number);
+      if (dot.hidden || !plot || !drawn) continue;
+      dot.style.transform = `translate(${plot.valToPos(drawn.x[row] as number, "x")}px, ${plot.valToPos(value, "y")}px)`;
     }
-    return [x, ...raw, ...smooth];
-  }
-
-  #smooth(key: string, values: Float64Array, weight: number): Float64Array | null {
-    if (weight === 0) return null;
-    let smoothed = this.#smoothed.get(key);
-    if (smoothed?.weight !== weight) {
-      smoothed = new Smoothed(weight);
-      this.#smoothed.set(key, smoothed);
-    }
-    return smoothed.extend(values);
   }
 
   #color(variable: string): string {
@@ -256,7 +258,9 @@ export class Chart {
 
   #moved(plot: uPlot): void {
     const left = plot.cursor.left ?? -1;
-    this.#options.onCursor(left < 0 ? null : plot.posToVal(left, "x"));
+    const x = left < 0 ? null : this.lines.snap(plot.posToVal(left, "x"));
+    this.#placeDots(x);
+    this.#options.onCursor(x);
   }
 
   #selected(plot: uPlot): void {
@@ -267,93 +271,23 @@ export class Chart {
     this.#options.onZoom(range);
   }
 
+  /** The names at the ends of the lines. */
+  ends(): Written[] {
+    return this.#plot && this.#options.endLabels ? lineEnds(this.#plot, this.lines.drawn) : [];
+  }
+
   #decorate(plot: uPlot): void {
     const { ctx } = plot;
-    const px = uPlot.pxRatio;
     ctx.save();
-    ctx.font = FONT.replace("12px", `${12 * px}px`);
+    ctx.font = font(uPlot.pxRatio);
     ctx.setLineDash([]);
-    for (const mark of this.#data?.marks ?? []) this.#drawMark(plot, mark, px);
-    if (this.#options.endLabels) this.#drawEnds(plot, px);
-    ctx.restore();
-  }
-
-  #drawMark(plot: uPlot, mark: Mark, px: number): void {
-    const { ctx, bbox } = plot;
-    const x = plot.valToPos(mark.x, "x", true);
-    if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) return;
-    const color = this.#color(mark.color);
-    ctx.strokeStyle = ctx.fillStyle = color;
-    ctx.lineWidth = px;
-    const y = plot.valToPos(mark.y, "y", true);
-    if (!Number.isFinite(y) || y < bbox.top || y > bbox.top + bbox.height) return;
-    ctx.lineWidth = 2 * px;
-    ctx.beginPath();
-    ctx.arc(x, y, 5 * px, 0, 2 * Math.PI);
-    ctx.stroke();
-    // Where the lines end their names stand, and the word would crowd them.
-    if (x > bbox.left + bbox.width - 90 * px) return;
-    const above = y > bbox.top + 26 * px;
-    ctx.textAlign = "left";
-    ctx.textBaseline = above ? "bottom" : "top";
-    this.#write(ctx, mark.label, x + 6 * px, y + (above ? -8 : 8) * px, px);
-  }
-
-  /** Text with a rim in the colour of the ground, readable where lines run under it. */
-  #write(ctx: CanvasRenderingContext2D, text: string, x: number, y: number, px: number): void {
-    ctx.strokeStyle = this.#color("--ftx-panel");
-    ctx.lineJoin = "round";
-    ctx.lineWidth = 4 * px;
-    ctx.strokeText(text, x, y);
-    ctx.fillText(text, x, y);
-  }
-
-  /** Name each line where it ends, pushed apart so that no two names overlap. */
-  #drawEnds(plot: uPlot, px: number): void {
-    const { ctx, bbox } = plot;
-    const smoothed = (this.#data?.smoothing ?? 0) > 0;
-    const ends: { line: Line; y: number }[] = [];
-    let left = bbox.left;
-    for (const [i, line] of this.#lines.entries()) {
-      const values = plot.data[1 + i + (smoothed ? this.#lines.length : 0)] ?? [];
-      let last = values.length - 1;
-      while (last >= 0 && typeof values[last] !== "number") last--;
-      if (!line.label || last < 0) continue;
-      ends.push({ line, y: plot.valToPos(values[last] as number, "y", true) });
-      left = Math.max(left, plot.valToPos(plot.data[0][last] as number, "x", true));
-    }
-    const gap = 15 * px;
-    const bottom = bbox.top + bbox.height;
-    ends.sort((a, b) => a.y - b.y);
-    let free = bbox.top;
-    for (const end of ends) {
-      end.y = Math.max(end.y, free);
-      free = end.y + gap;
-    }
-    let limit = bottom;
-    for (const end of ends.reverse()) {
-      end.y = Math.min(end.y, limit);
-      limit = end.y - gap;
-    }
+    for (const mark of this.marks) drawMark(plot, mark, (variable) => this.#color(variable));
     ctx.textAlign = "left";
     ctx.textBaseline = "middle";
-    left = Math.min(left, bbox.left + bbox.width) + 8 * px;
-    const room = ctx.canvas.width - left;
-    for (const { line, y } of ends) {
-      ctx.fillStyle = this.#color(line.stroke.color);
-      this.#write(ctx, fit(ctx, line.label, room), left, y, px);
+    for (const { text, x, y, color } of this.ends()) {
+      ctx.fillStyle = this.#color(color);
+      write(ctx, text, x, y, this.#color("--ftx-panel"));
     }
+    ctx.restore();
   }
-}
-
-function shown(value: number, scale: YScale): boolean {
-  return Number.isFinite(value) && (scale === "linear" || value > 0);
-}
-
-/** Shorten a text with an ellipsis until it is no wider than `room`. */
-function fit(ctx: CanvasRenderingContext2D, text: string, room: number): string {
-  if (ctx.measureText(text).width <= room) return text;
-  const letters = [...text].slice(0, 40);
-  while (letters.length && ctx.measureText(`${letters.join("")}…`).width > room) letters.pop();
-  return `${letters.join("")}…`;
 }

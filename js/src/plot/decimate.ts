@@ -1,7 +1,14 @@
 /**
- * Min-max decimation: few points to draw, with every spike kept. Each bucket of the visible range
- * (about a pixel) gives its first and last row, and for each line its lowest and its highest.
+ * Min-max decimation: a line of any length is drawn through at most two rows a pixel column, its
+ * lowest and its highest there, so that every spike is kept.
  */
+import type { Pyramid } from "./pyramid.ts";
+
+/** Where a line goes: a `Path2D` on the page, text in an SVG file. */
+export interface Sink {
+  moveTo(x: number, y: number): void;
+  lineTo(x: number, y: number): void;
+}
 
 /** First index of the sorted `x` that is not below `value`. */
 export function lowerBound(x: ArrayLike<number>, value: number): number {
@@ -24,55 +31,87 @@ export function nearest(x: ArrayLike<number>, value: number): number {
 }
 
 /**
- * Indices of the rows to draw, rising.
- *
- * @param x sorted positions
- * @param lines values of each line at `x`; NaN is a gap
- * @param from,to the visible range; one row on either side is kept, so that lines run to the edge
- * @param buckets how many buckets the range is cut into
+ * Where each of `count` equal columns of [from, to] begins in the rows [first, end), for lines that
+ * share the positions `x`; null when there are so few rows that each is drawn.
  */
-export function decimate(
+export function columns(
   x: ArrayLike<number>,
-  lines: readonly ArrayLike<number>[],
+  first: number,
+  end: number,
   from: number,
   to: number,
-  buckets: number,
-): number[] {
-  const first = Math.max(0, lowerBound(x, from) - 1);
-  const last = Math.min(x.length - 1, lowerBound(x, to) + 1);
-  const kept: number[] = [];
-  if (last - first < buckets * 2) {
-    for (let i = first; i <= last; i++) kept.push(i);
-    return kept;
+  count: number,
+): number[] | null {
+  if (end - first <= 2 * count) return null;
+  const width = (to - from) / count;
+  const starts = [first];
+  for (let k = 1, i = first; k <= count; k++) {
+    const edge = from + k * width;
+    // Rows are about evenly spaced: the next edge is a few rows on, which doubling steps find.
+    let step = 1;
+    while (i + step < end && (x[i + step] as number) < edge) step *= 2;
+    let high = Math.min(end, i + step);
+    while (i < high) {
+      const middle = (i + high) >> 1;
+      if ((x[middle] as number) < edge) i = middle + 1;
+      else high = middle;
+    }
+    if (i > (starts[starts.length - 1] as number)) starts.push(i);
+    if (i >= end) return starts;
   }
-  const width = (to - from) / buckets;
-  let start = first;
-  while (start <= last) {
-    const edge = from + (Math.floor(((x[start] as number) - from) / width) + 1) * width;
-    let end = start + 1;
-    while (end <= last && (x[end] as number) < edge) end++;
-    keepBucket(lines, start, end, kept);
-    start = end;
-  }
-  return kept;
+  starts.push(end);
+  return starts;
 }
 
-/** Append the rows of [start, end) that matter to any line. */
-function keepBucket(lines: readonly ArrayLike<number>[], start: number, end: number, kept: number[]): void {
-  const rows = new Set([start, end - 1]);
-  for (const line of lines) {
-    let low = -1;
-    let high = -1;
-    let gap = -1;
-    for (let i = start; i < end; i++) {
-      const value = line[i] as number;
-      if (Number.isNaN(value)) gap = i;
-      else {
-        if (low < 0 || value < (line[low] as number)) low = i;
-        if (high < 0 || value > (line[high] as number)) high = i;
-      }
+/**
+ * Draw a line through the rows [first, end), or through the extremes of each of `starts`.
+ *
+ * Where values are missing, the line has a gap, unless that is how often this line has values at
+ * all, such as a validation loss of every fifth epoch. A lone row is a short dash.
+ */
+export function trace(
+  sink: Sink,
+  line: Pyramid,
+  first: number,
+  end: number,
+  starts: readonly number[] | null,
+  place: { x(row: number): number; y(value: number): number },
+): void {
+  const gap = 1.5 * line.stride;
+  let before = -1;
+  let open = -1; // the row a line was begun at, while nothing has followed
+  const close = (): void => {
+    if (open < 0) return;
+    const [x, y] = [place.x(open), place.y(line.values[open] as number)];
+    sink.moveTo(x - 1.5, y);
+    sink.lineTo(x + 1.5, y);
+  };
+  const draw = (row: number, begin: boolean): void => {
+    const [x, y] = [place.x(row), place.y(line.values[row] as number)];
+    if (begin) {
+      close();
+      sink.moveTo(x, y);
+      open = row;
+    } else {
+      sink.lineTo(x, y);
+      open = -1;
     }
-    for (const i of [low, high, gap]) if (i >= 0) rows.add(i);
+  };
+  if (starts === null) {
+    for (let i = first; i < end; i++) {
+      if (!line.shows(line.values[i] as number)) continue;
+      draw(i, before < 0 || i - before > gap);
+      before = i;
+    }
+  } else {
+    for (let k = 0; k + 1 < starts.length; k++) {
+      const reach = line.reach(starts[k] as number, starts[k + 1] as number);
+      if (reach.first < 0) continue;
+      const [one, two] = reach.low < reach.high ? [reach.low, reach.high] : [reach.high, reach.low];
+      draw(one, before < 0 || reach.first - before > gap);
+      if (two !== one) draw(two, false);
+      before = reach.last;
+    }
   }
-  kept.push(...[...rows].sort((a, b) => a - b));
+  close();
 }

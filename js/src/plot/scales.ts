@@ -4,32 +4,8 @@ import { ticks as linearTicks } from "d3-array";
 
 export type YScale = "linear" | "log";
 
-export interface Extent {
-  min: number;
-  max: number;
-  /** Values that a log scale cannot show: zero and below. */
-  unshown: number;
-}
-
-/** Smallest and largest value that the scale can show, over the rows `indices` of each line. */
-export function extent(lines: readonly ArrayLike<number>[], indices: readonly number[], scale: YScale): Extent {
-  let min = Number.POSITIVE_INFINITY;
-  let max = Number.NEGATIVE_INFINITY;
-  let unshown = 0;
-  for (const line of lines) {
-    for (const i of indices) {
-      const value = line[i] as number;
-      if (!Number.isFinite(value)) continue;
-      if (scale === "log" && value <= 0) {
-        unshown++;
-        continue;
-      }
-      if (value < min) min = value;
-      if (value > max) max = value;
-    }
-  }
-  return { min, max, unshown };
-}
+/** What a row's place along the horizontal axis says: its epoch, steps taken or seconds spent until then. */
+export type XAxis = "epoch" | "step" | "time";
 
 /** An axis range with a little air; a flat line gets a range around it. */
 export function padded(min: number, max: number, scale: YScale): [number, number] {
@@ -54,6 +30,16 @@ export function ticks(min: number, max: number, scale: YScale, count: number): n
   const inside = all.filter((tick) => tick >= min && tick <= max);
   const step = Math.ceil(inside.length / (count * 2));
   return inside.filter((_, i) => i % step === 0);
+}
+
+const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7];
+const SECONDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21600, 43200, 86400];
+
+/** Distances between the ticks of a horizontal axis, and the words of its n-th tick. */
+export function xAxis(axis: XAxis): { incrs: number[]; label(x: number, n: number): string } {
+  if (axis === "time") return { incrs: SECONDS, label: (x) => (x === 0 ? "0 s" : duration(x)) };
+  const count = (x: number): string => (x >= 1e5 ? short(x) : `${x}`);
+  return { incrs: COUNTS, label: (x, n) => (n === 0 ? `${axis} ${count(x)}` : count(x)) };
 }
 
 /** A number in at most about six characters: `2.113`, `0.0008`, `3.2e-5`, `12.4k`. */
