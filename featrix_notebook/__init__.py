@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .helper import NotebookHelper
+    from .report import export_report
     from .widgets.dashboard import TrainingDashboard
     from .widgets.heatmap import PredictionHeatmap
     from .widgets.link import link
@@ -23,6 +24,7 @@ __all__ = [
     "SphereExplorer",
     "TrainingDashboard",
     "TrainingMovie",
+    "export_report",
     "link",
 ]
 
@@ -32,6 +34,7 @@ _HOMES = {
     "SphereExplorer": ".widgets.sphere",
     "TrainingDashboard": ".widgets.dashboard",
     "TrainingMovie": ".widgets.movie",
+    "export_report": ".report",
     "link": ".widgets.link",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -32,21 +33,24 @@ _PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ margin: 0; background: #fff; color: #1c1f24; font-family: system-ui, sans-serif; }}
 main {{ max-width: 1180px; margin: 24px auto; padding: 0 16px; }}
-main > div + div {{ margin-top: 24px; }}
+main [data-widget] {{ margin-bottom: 24px; }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #111318; color: #eceff4; }} }}
 </style>
 </head>
 <body>
-<main id="widgets"><noscript>{summary}</noscript></main>
-<script type="application/json" id="data">{data}</script>
+<main>{body}</main>
+<script type="text/plain" id="data">{data}</script>
 <script type="application/json" id="host">{host}</script>
 <script type="module">
-const read = (id) => JSON.parse(document.getElementById(id).textContent);
-const url = URL.createObjectURL(new Blob([read("host")], {{ type: "text/javascript" }}));
-const {{ default: show }} = await import(url);
-const {{ bundles, widgets }} = read("data");
-for (const widget of widgets) {{
-  const el = document.getElementById("widgets").appendChild(document.createElement("div"));
+const read = (id) => document.getElementById(id).textContent;
+const host = new Blob([JSON.parse(read("host"))], {{ type: "text/javascript" }});
+const {{ default: show }} = await import(URL.createObjectURL(host));
+const packed = new Blob([Uint8Array.from(atob(read("data")), (c) => c.charCodeAt(0))]);
+const text = new Response(packed.stream().pipeThrough(new DecompressionStream("deflate"))).text();
+const {{ bundles, widgets }} = JSON.parse(await text);
+for (const [place, widget] of widgets.entries()) {{
+  const el = document.querySelector(`[data-widget="${{place}}"]`);
+  el.replaceChildren();
   await show({{ ...widget, bundle: bundles[widget.bundle] }}, el);
 }}
 </script>
@@ -63,13 +67,34 @@ def page_of(widgets: Sequence[FeatrixWidget], title: str, path: str | Path | Non
     ValueError
         When a widget has nothing to show yet.
     """
+    body = "".join(place_of(place, widget) for place, widget in enumerate(widgets))
+    text = page_with(body, widgets, title)
+    if path is not None:
+        write(text, path)
+    return text
+
+
+def place_of(place: int, widget: FeatrixWidget) -> str:
+    """Where a widget goes in the body of a page; its words, where scripts do not run."""
+    words = escape(widget.summary())
+    return f'<div data-widget="{place}"><noscript>{words}</noscript></div>'
+
+
+def page_with(body: str, widgets: Sequence[FeatrixWidget], title: str) -> str:
+    """A page of this HTML, in which each of the widgets has its place (:func:`place_of`).
+
+    Raises
+    ------
+    ValueError
+        When a widget has nothing to show yet.
+    """
     from featrix_notebook.widgets.base import bundle
 
     parts = [widget._page_part() for widget in widgets]
-    text = _PAGE.format(
+    return _PAGE.format(
         title=escape(coding.text(title, 200)),
-        summary=escape("\n".join(widget.summary() for widget in widgets)),
-        data=_script(
+        body=body,
+        data=_packed(
             {
                 "bundles": {name: bundle(name) for name in {part["bundle"] for part in parts}},
                 "widgets": parts,
@@ -77,9 +102,18 @@ def page_of(widgets: Sequence[FeatrixWidget], title: str, path: str | Path | Non
         ),
         host=_script(bundle("page")),
     )
-    if path is not None:
-        Path(path).expanduser().write_text(text, encoding="utf-8")
-    return text
+
+
+def write(text: str, path: str | Path) -> Path:
+    """Write a page, whole or not at all; whatever was at `path` stays until then."""
+    file = Path(path).expanduser()
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    return file
 
 
 def coded(value: Any) -> Any:
@@ -87,6 +121,12 @@ def coded(value: Any) -> Any:
     if isinstance(value, (bytes, memoryview)):
         return {"bytes": base64.b64encode(value).decode("ascii")}
     return value
+
+
+def _packed(value: Any) -> str:
+    """JSON as deflated bytes in base64: a third of its size or less."""
+    text = json.dumps(value).encode()
+    return base64.b64encode(zlib.compress(text)).decode("ascii")
 
 
 def _script(value: Any) -> str:

@@ -23,6 +23,7 @@ from featrix_notebook import (
 )
 from featrix_notebook.widgets.link import Link
 from tests.browser.sphere_page import FRONT, launched, settle, table
+from tests.notebook.page_data import page_data
 
 BUS = "Symbol.for('featrix.link.1') in globalThis"
 FRAMES = 9
@@ -163,10 +164,7 @@ def test_rows_are_the_same_by_id_and_not_by_place(show: Callable[[Link], Linked]
 
 def test_closed_widgets_leave_nothing_behind(browser: Browser) -> None:
     text = link(*pair()).to_html()
-    data, host = (
-        json.loads(text.split(f'id="{name}">', 1)[1].split("</script>", 1)[0])
-        for name in ("data", "host")
-    )
+    host = json.loads(text.split('id="host">', 1)[1].split("</script>", 1)[0])
     page = browser.new_page()
     page.set_content("<main></main>")
     page.evaluate(
@@ -179,7 +177,7 @@ def test_closed_widgets_leave_nothing_behind(browser: Browser) -> None:
             closes.push(await show({ ...widget, bundle: bundles[widget.bundle] }, el));
           }
         }""",
-        [host, data],
+        [host, page_data(text)],
     )
     linked = Linked(page)
     linked.key(1, "n", "Enter")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from featrix_notebook import (
     link,
 )
 from featrix_notebook.widgets.rows import keys_of
+from tests.notebook.page_data import page_data
 
 
 def sphere(ids: Any = range(30), **options: Any) -> SphereExplorer:
@@ -159,8 +159,7 @@ def test_a_page_holds_each_bundle_once_and_every_answer(tmp_path: Any) -> None:
     joined = link(a, b, dashboard(), PredictionHeatmap(grid))
     text = joined.to_html(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == text
-    data = text.split('id="data">', 1)[1].split("</script>", 1)[0]
-    page = json.loads(data)
+    page = page_data(text)
     assert sorted(page["bundles"]) == ["dashboard", "heatmap", "sphere"]
     assert [part["bundle"] for part in page["widgets"]] == ["sphere"] * 2 + ["dashboard", "heatmap"]
     assert all(part["state"]["_links"] == a._links for part in page["widgets"])

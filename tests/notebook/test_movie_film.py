@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import threading
 import zipfile
@@ -20,6 +21,7 @@ from featrix_notebook import NotebookHelper, TrainingMovie
 from featrix_notebook.movie import writers
 from featrix_notebook.movie.path import Path as Way
 from featrix_notebook.movie.raster import DARK, LIGHT, Points, View, ball
+from tests.notebook.page_data import page_data
 
 SMALL = (320, 180)
 
@@ -268,7 +270,8 @@ def test_a_page_holds_everything_and_no_address(movie: TrainingMovie) -> None:
     text = movie.to_html()
     assert text.count("<script") == 3
     assert "alert(1)</script>" not in text
-    addresses = set(re.findall(r"https?://[^\s\"'\\)]+", text))
+    whole = text + json.dumps(page_data(text), ensure_ascii=False)
+    addresses = set(re.findall(r"https?://[^\s\"'\\)]+", whole))
     assert all(a.startswith("http://www.w3.org/") for a in addresses), addresses
     assert len(text) < 600_000
 

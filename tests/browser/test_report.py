@@ -1,0 +1,114 @@
+"""`export_report` of a real model with a predictor and a grid, opened without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Locator, Page
+
+from featrix_client import FeatrixSphere, FoundationalModel, Predictor
+from featrix_notebook import export_report
+from tests.browser.conftest import ROOT, SCREENS, Lab, pixels, wait_until
+
+
+@pytest.fixture(scope="module")
+def trained(lab: Lab) -> tuple[FoundationalModel, Predictor]:
+    """A small model and a predictor, on the server that the laboratory stops in the end."""
+    surveys = pd.read_csv(ROOT / "examples" / "data" / "portal_surveys.csv.gz")
+    wanted = ["species_id", "sex", "hindfoot_length", "weight", "month"]
+    animals = surveys[wanted].dropna().sample(300, random_state=1).reset_index(drop=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "FEATRIX_HOME"):
+            patch.setenv(name, lab.env[name])
+        featrix = FeatrixSphere()
+        fm = featrix.create_foundational_model(
+            name="animals <b>", df=animals, ignore_columns=["species_id"], epochs=3
+        )
+        fm.wait_for_training(poll_interval=1, show_progress=False)
+        predictor = fm.create_binary_classifier("sex", epochs=3)
+        predictor.wait_for_training(poll_interval=1, show_progress=False)
+    return fm, predictor
+
+
+def ink(of: Locator) -> int:
+    """How many pixels are strongly coloured: neither paper nor text."""
+    shot = pixels(of)
+    return int((shot.max(axis=2) - shot.min(axis=2) > 60).sum())
+
+
+def opened(browser: Browser, path: Path, scheme: str = "light") -> tuple[Page, list[str]]:
+    """The file in a browser without a network, and what it complained of or asked for."""
+    context = browser.new_context(offline=True, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.set_viewport_size({"width": 1100, "height": 900})
+    noted: list[str] = []
+    page.on("console", lambda m: noted.append(m.text) if m.type == "error" else 0)
+    page.on("pageerror", lambda error: noted.append(str(error)))
+    own = ("file:", "blob:", "data:")
+    page.on("request", lambda r: None if r.url.startswith(own) else noted.append(r.url))
+    page.goto(path.as_uri())
+    return page, noted
+
+
+def test_a_report_is_a_page_that_needs_nothing_else(
+    trained: tuple[FoundationalModel, Predictor], chromium: Browser, tmp_path: Path
+) -> None:
+    fm, predictor = trained
+    grid = predictor.predict_grid(2, (9, 8))
+    axes = {"weight": np.linspace(10, 90, 9), "hindfoot_length": np.linspace(15, 50, 8)}
+    grid.fill({"month": 6}, axes)
+    path = tmp_path / "report.html"
+    assert export_report(fm, path, grids=[grid]) == path
+    assert list(tmp_path.iterdir()) == [path]
+    page, noted = opened(chromium, path)
+    assert page.title() == "animals <b>"
+    titles = page.get_by_role("heading", level=2).all_inner_texts()
+    assert titles == [
+        "Training",
+        "The space it learned",
+        "How it learned",
+        "Predicting sex",
+        "What if",
+        "Model card",
+    ]
+    page.locator(".ftx-heat-stage").wait_for(timeout=60_000)  # the last widget on the page
+    stages = page.locator(".ftx-sphere-stage")
+    for place, there in enumerate(
+        (page.locator(".ftx-chart").first, *stages.all(), page.locator(".ftx-heat-stage"))
+    ):
+        there.scroll_into_view_if_needed()
+        wait_until(lambda at=there: ink(at) > 150, f"colours in stage {place}")
+    assert page.locator("img.figure").evaluate("(i) => i.naturalWidth") > 400
+    # Choosing another colour for the sphere is answered by the page itself, here and in the movie.
+    chooser = page.get_by_label("Colour by", exact=True)
+    chooser.first.select_option(label="weight")
+    page.locator(".ftx-sphere-strip").first.wait_for()
+    wait_until(lambda: chooser.nth(1).locator("option:checked").inner_text() == "weight", "linked")
+    section = page.locator("details", has_text="Training metrics").first
+    section.locator("summary").click()
+    assert section.get_by_role("table").first.is_visible()
+    assert noted == []
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENS / "report-light.png", full_page=True)
+    page.context.close()
+    page, noted = opened(chromium, path, "dark")
+    page.locator(".ftx-heat-stage").wait_for(timeout=60_000)
+    page.screenshot(path=SCREENS / "report-dark.png", full_page=True)
+    assert noted == []
+    page.context.close()
+
+
+def test_a_report_that_cannot_be_made_leaves_what_was_there(
+    trained: tuple[FoundationalModel, Predictor], tmp_path: Path
+) -> None:
+    fm, _ = trained
+    with pytest.raises(ValueError, match="no folder"):
+        export_report(fm, tmp_path / "missing" / "report.html")
+    path = tmp_path / "report.html"
+    path.write_text("mine")
+    with pytest.raises(TypeError, match="cannot show a object"):
+        export_report(fm, path, predictors=[], grids=[object()])
+    assert [p.read_text() for p in tmp_path.iterdir()] == ["mine"]
