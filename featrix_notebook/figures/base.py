@@ -16,10 +16,22 @@ from matplotlib.figure import Figure
 
 from ..coding import CATEGORY_COLORS
 
-# The widgets' palette, so that a still figure matches what turns on the page. Shapes repeat on
-# another beat than colours: colour never has to tell alone.
+# The widgets' palette, so that a still figure matches what turns on the page. Colour never has to
+# tell alone: with it go shapes or dashes.
 COLORS = CATEGORY_COLORS[:-1]  # the last is for "other"
-MARKERS = (("o", "circle"), ("D", "diamond"), ("s", "square"), ("P", "cross"))  # matplotlib, plotly
+# matplotlib's name, plotly's name, and whether the shape is filled
+_SHAPES = (
+    ("o", "circle", True),
+    ("D", "diamond", True),
+    ("s", "square-open", False),
+    ("P", "cross", True),
+    ("o", "circle-open", False),
+    ("s", "square", True),
+    ("D", "diamond-open", False),
+)
+# A shape that comes again goes with a colour of another lightness, for prints in grey.
+MARKERS = tuple(_SHAPES[i] for i in (0, 1, 2, 3, 4, 5, 6, 6, 3, 0, 4, 2))
+DASHES: tuple[Any, ...] = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 TRAIN, VALIDATION, RATE = COLORS[0], COLORS[1], "#5B5B5B"
 MISSING = "#9E9E9E"
 
@@ -30,7 +42,9 @@ _COMMON: dict[str, Any] = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.alpha": 0.25,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.facecolor": "white",
+    "legend.framealpha": 0.85,
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "text.color": "black",
@@ -83,9 +97,21 @@ class FeatrixFigure(Figure):
     ----------
     alt : str
         A text alternative of one or two sentences.
+    look : str
+        The style it was made in, in which it is also drawn.
     """
 
     alt: str = ""
+    look: str = "notebook"
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """As of every matplotlib figure, but in its own style, whatever the notebook's is.
+
+        Fonts, colour of the ground and resolution (300 dots an inch in the style ``paper``) are
+        otherwise looked up when a figure is written, long after it was made.
+        """
+        with style(self.look):
+            super().savefig(fname, **options)
 
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = io.BytesIO()
@@ -112,9 +138,11 @@ def style(name: str) -> Iterator[None]:
         yield
 
 
-def new_figure(figsize: Sequence[float]) -> FeatrixFigure:
-    """An empty figure of `figsize` inches whose parts do not overlap."""
-    return FeatrixFigure(figsize=(float(figsize[0]), float(figsize[1])), layout="constrained")
+def new_figure(figsize: Sequence[float], look: str = "notebook") -> FeatrixFigure:
+    """An empty figure of `figsize` inches in the style `look`, whose parts do not overlap."""
+    figure = FeatrixFigure(figsize=(float(figsize[0]), float(figsize[1])), layout="constrained")
+    figure.look = look
+    return figure
 
 
 def shown(name: object, width: int = 28) -> str:

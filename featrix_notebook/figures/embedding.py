@@ -31,7 +31,7 @@ class Group:
     label: str
     where: npt.NDArray[np.bool_]
     color: str
-    marker: tuple[str, str]
+    marker: tuple[str, str, bool]
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _groups(title: str, column: pd.Series[Any]) -> Coloring:
         rest = ~missing & ~np.isin(texts.astype(str), top.to_numpy(dtype=str))
         groups.append(Group(f"other ({len(counts) - TOP} more)", rest, "#BDBDBD", MARKERS[0]))
     if missing.any():
-        groups.append(Group("missing", missing, MISSING, ("x", "x")))
+        groups.append(Group("missing", missing, MISSING, ("x", "x", True)))
     return Coloring(title, groups)
 
 
@@ -193,7 +193,8 @@ def _matplotlib(
             axes.scatter(
                 *xyz[group.where].T,
                 s=size,
-                color=group.color,
+                edgecolors=group.color,
+                facecolors=group.color if group.marker[2] else "none",
                 marker=group.marker[0],
                 label=group.label,
             )

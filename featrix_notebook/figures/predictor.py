@@ -11,7 +11,18 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .base import COLORS, MARKERS, TRAIN, VALIDATION, FeatrixFigure, new_figure, note, shown, style
+from .base import (
+    COLORS,
+    DASHES,
+    MARKERS,
+    TRAIN,
+    VALIDATION,
+    FeatrixFigure,
+    new_figure,
+    note,
+    shown,
+    style,
+)
 from .training import WAITING
 
 Series = npt.NDArray[np.float64]
@@ -20,7 +31,6 @@ NOT_YET = "There once the training is finished."
 NOT_TOLD = "This server does not tell."
 MOST_LABELS = 12
 _CHANCE: dict[str, Any] = {"color": "#5B5B5B", "linestyle": (0, (1, 1.5)), "linewidth": 1.2}
-_DASHES = ("solid", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 _SCORES = {"roc_auc": "ROC-AUC", "pr_auc": "PR-AUC"}
 
 
@@ -121,7 +131,7 @@ def _draw_scores(axes: Axes, training: Training, names: dict[str, str]) -> None:
         note(axes, WAITING)
         return
     for place, (name, label) in enumerate(names.items()):
-        color, dash = COLORS[2 + place], _DASHES[place]
+        color, dash = COLORS[2 + place], DASHES[place]
         _line(axes, training, training.scores[name], color, dash, label, MARKERS[place + 1][0])
         if name in training.kept:
             _mark_kept(axes, training, training.scores[name], color, only=name)
@@ -210,7 +220,7 @@ def _draw_cost(axes: Axes, training: Training, told: dict[str, Any] | None) -> N
         return
     false_positive, false_negative = told["cost_false_positive"], told["cost_false_negative"]
     if false_positive == false_negative == 1:
-        axes.plot(told["threshold"], told["f1"], color=COLORS[2], linestyle=_DASHES[1], label="F1")
+        axes.plot(told["threshold"], told["f1"], color=COLORS[2], linestyle=DASHES[1], label="F1")
         axes.plot(told["threshold"], told["cost"], color=COLORS[0], label="share of errors")
         axes.set(title="F1 and errors by threshold", ylabel="share, F1")
     else:
@@ -270,7 +280,7 @@ def _draw_pr(axes: Axes, training: Training, classes: Sequence[dict[str, Any]]) 
 
 
 def _look(place: int) -> dict[str, Any]:
-    return {"color": COLORS[place % len(COLORS)], "linestyle": _DASHES[place % len(_DASHES)]}
+    return {"color": COLORS[place % len(COLORS)], "linestyle": DASHES[place % len(DASHES)]}
 
 
 def _finish_curves(

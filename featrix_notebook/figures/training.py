@@ -13,7 +13,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .base import COLORS, RATE, TRAIN, VALIDATION, FeatrixFigure, new_figure, note, shown, style
+from .base import (
+    COLORS,
+    DASHES,
+    MARKERS,
+    RATE,
+    TRAIN,
+    VALIDATION,
+    FeatrixFigure,
+    new_figure,
+    note,
+    shown,
+    style,
+)
 
 Series = npt.NDArray[np.float64]
 WAITING = "No epoch is finished yet.\nRun the cell again in a moment."
@@ -94,7 +106,7 @@ def training_loss(
     """See `NotebookHelper.training_loss`."""
     with style(style_name):
         curves = Curves.of(fm)
-        figure = new_figure(figsize)
+        figure = new_figure(figsize, style_name)
         axes = figure.add_subplot()
         _draw_losses(axes, curves, smooth)
         if show_learning_rate and np.isfinite(curves.rate).any():
@@ -102,6 +114,8 @@ def training_loss(
             _draw_rate(beside, curves)
             beside.spines["right"].set_visible(True)
             beside.grid(visible=False)
+            axes.set_zorder(beside.get_zorder() + 1)  # so that the legend covers the rate
+            axes.patch.set_visible(False)
             handles, labels = axes.get_legend_handles_labels()
             more, names = beside.get_legend_handles_labels()
             axes.legend(handles + more, labels + names, loc="upper right")
@@ -136,7 +150,7 @@ def _draw_losses(axes: Axes, curves: Curves, smooth: bool) -> None:
             epoch,
             loss,
             marker="*",
-            markersize=13,
+            markersize=7 + 3 * mpl.rcParams["lines.linewidth"],
             color=VALIDATION,
             markeredgecolor="white",
             linestyle="",
@@ -198,11 +212,19 @@ def training_comparison(
         for place, (model, label) in enumerate(zip(models, labels, strict=True)):
             curves = Curves.of(model)
             color = COLORS[place % len(COLORS)]
-            # Past the palette's end the dashes tell repeated colours apart.
-            dash = ("solid", "dashed", "dotted", "dashdot")[place // len(COLORS) % 4]
+            marker, _, filled = MARKERS[place % len(MARKERS)]
             axes.plot(curves.epochs, curves.train, color=color, linewidth=0.9, alpha=0.4)
             axes.plot(
-                curves.epochs, curves.validation, color=color, linestyle=dash, label=shown(label)
+                curves.epochs,
+                curves.validation,
+                color=color,
+                linestyle=DASHES[place % len(DASHES)],
+                marker=marker,
+                markersize=6,
+                markerfacecolor=color if filled else "white",
+                # Some marks a line, no two lines' at the same epochs.
+                markevery=(0.03 + 0.02 * (place % 5), 0.13),
+                label=shown(label),
             )
             if best := curves.best():
                 axes.plot(*best, marker="*", color=color, markersize=11, markeredgecolor="white")
@@ -239,12 +261,11 @@ def embedding_space_training(fm: Any) -> FeatrixFigure:
 
 
 def _draw_parts(axes: Axes, curves: Curves) -> None:
-    axes.set(title="Parts of the training loss", xlabel="epoch")
+    axes.set(title="Parts of the training loss", xlabel="epoch", ylabel="loss")
     if not curves.parts or not len(curves.epochs):
         note(axes, WAITING if not len(curves.epochs) else "This server does not report the parts.")
         return
-    dashes = ("solid", (0, (4, 2)), (0, (1, 1.5)))
-    for (key, values), color, dash in zip(curves.parts.items(), COLORS[2:], dashes, strict=False):
+    for (key, values), color, dash in zip(curves.parts.items(), COLORS[2:], DASHES, strict=False):
         axes.plot(curves.epochs, values, color=color, linestyle=dash, label=PARTS[key])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
