@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ from featrix_client.records import clean_records
 from featrix_client.transport import Transport
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 _BATCH = 1000  # records a request: answered well within the time one may take
+_TABLE_TIMEOUT_S = 300.0
 
 
 def encode_records(
@@ -35,3 +38,12 @@ def encode_records(
             results += [{key: item[key] for key in keys} for item in answer["results"]]
             advance(len(batch["records"]))
     return results
+
+
+def read_rows(transport: Transport, path: str) -> np.ndarray[Any, Any]:
+    """Return the vectors of a model's own rows; see `FoundationalModel.row_embeddings`."""
+    import numpy as np
+
+    answer = transport.request("GET", f"{path}/embeddings", timeout=_TABLE_TIMEOUT_S)
+    vectors: np.ndarray[Any, Any] = np.load(io.BytesIO(answer.content), allow_pickle=False)
+    return vectors

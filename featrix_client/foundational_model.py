@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featrix_client import projections
-from featrix_client.encoding import encode_records
+from featrix_client.encoding import encode_records, read_rows
 from featrix_client.errors import FeatrixHTTPError, FeatrixInputError
 from featrix_client.lifecycle import Lifecycle
 from featrix_client.model_card import ModelCard
@@ -144,6 +144,22 @@ class FoundationalModel(PredictorsOfModel, Lifecycle):
             If something in `records` is not a record.
         """
         return encode_records(self._transport, self._path, records, short)
+
+    def row_embeddings(self) -> np.ndarray[Any, Any]:
+        """Return the vectors of the rows of the model's own table.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (rows, `dimensions`), of length one each; place ``i`` belongs to the row whose
+            ``__featrix_row_id`` is ``i``.
+
+        Raises
+        ------
+        requests.HTTPError
+            With ``.status`` 409 if the model is not trained, 404 if the server has no such answer.
+        """
+        return read_rows(self._transport, self._path)
 
     def create_vector_database(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,10 @@ class Points:
         The number of clusters to show by default, or None.
     column_types
         Column name to the engine's type word, where it is known.
+    embeddings
+        The rows' full vectors, float (n, d), where the caller gave them.
+    placed
+        bool (m,): which of the source's m rows have a position, and so are among the n.
     title, notes
         What the picture is of, and what a reader must know about it (rows left out, a model that
         is still training).
@@ -59,6 +63,8 @@ class Points:
     clusters: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
     best_k: int | None = None
     column_types: Mapping[str, str] = field(default_factory=dict)
+    embeddings: NDArray[Any] | None = None
+    placed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     title: str = ""
     notes: tuple[str, ...] = ()
 
@@ -66,7 +72,7 @@ class Points:
         return len(self.xyz)
 
 
-def read_points(source: Any, rows: Any = None) -> Points:
+def read_points(source: Any, rows: Any = None, embeddings: Any = None) -> Points:
     """Turn any supported input into :class:`Points`.
 
     Parameters
@@ -77,6 +83,9 @@ def read_points(source: Any, rows: Any = None) -> Points:
         anything with ``to_pandas()``), a mapping of such columns, or an array (n, 3).
     rows
         With an array: the n table rows the points stand for.
+    embeddings
+        The full vectors that the points are pictures of, numbers (n, d) in the order of the
+        source. A model has its own.
 
     Raises
     ------
@@ -88,7 +97,14 @@ def read_points(source: Any, rows: Any = None) -> Points:
     if rows is not None and not isinstance(source, (np.ndarray, list, tuple)):
         raise TypeError("rows= goes with an array of positions; a table or a model has its own.")
     if hasattr(source, "projections_frame") or hasattr(source, "get_projections"):
+        if embeddings is not None:
+            raise TypeError("embeddings= goes with positions of your own; a model has its own.")
         return _from_model(source)
+    points = _from_plain(source, rows)
+    return points if embeddings is None else _with_embeddings(points, embeddings)
+
+
+def _from_plain(source: Any, rows: Any) -> Points:
     if isinstance(source, Mapping) and ("projections" in source or "coords" in source):
         return from_payload(source)
     if isinstance(source, pd.DataFrame):
@@ -142,10 +158,22 @@ def _latest_frame(model: Any, name: str) -> Points:
 
 
 def _named(points: Points, title: str, *notes: str) -> Points:
-    return Points(
-        points.xyz, points.row_ids, points.rows, points.clusters, points.best_k,
-        points.column_types, title or points.title, (*notes, *points.notes),
-    )  # fmt: skip
+    return replace(points, title=title or points.title, notes=(*notes, *points.notes))
+
+
+def _with_embeddings(points: Points, embeddings: ArrayLike) -> Points:
+    """Add the full vectors, without those of the rows that have no position."""
+    try:
+        vectors = np.asarray(embeddings, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"embeddings must hold numbers: {error}") from None
+    n = len(points.placed)
+    if vectors.ndim != 2 or len(vectors) != n:
+        raise ValueError(
+            f"embeddings must have one row for each of the {n:,} rows, shape ({n}, d), "
+            f"not {vectors.shape}."
+        )
+    return replace(points, embeddings=vectors[points.placed])
 
 
 def from_payload(payload: Mapping[str, Any]) -> Points:
@@ -267,4 +295,4 @@ def _placed(
         xyz, row_ids, rows, norm = xyz[there], row_ids[there], rows.loc[there], norm[there]
         known["clusters"] = {k: v[there] for k, v in known.get("clusters", {}).items()}
     unit = (xyz / norm[:, None]).astype(np.float32)
-    return Points(unit, row_ids, rows, notes=notes, **known)
+    return Points(unit, row_ids, rows, placed=there, notes=notes, **known)

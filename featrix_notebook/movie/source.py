@@ -78,11 +78,14 @@ class Movie:
         keep = np.sort(stratified_order(self.xyz[0], seed)[:most])
         points = self.points
         note = f"{most:,} of {n:,} rows are shown, an even sample (seed {seed})."
-        chosen = Points(
-            points.xyz[keep], points.row_ids[keep], points.rows.iloc[keep],
-            {k: labels[keep] for k, labels in points.clusters.items()}, points.best_k,
-            points.column_types, points.title, (*points.notes, note),
-        )  # fmt: skip
+        chosen = replace(
+            points,
+            xyz=points.xyz[keep],
+            row_ids=points.row_ids[keep],
+            rows=points.rows.iloc[keep],
+            clusters={k: labels[keep] for k, labels in points.clusters.items()},
+            notes=(*points.notes, note),
+        )
         each = self.frame_clusters
         return Movie(
             self.epochs, self.xyz[:, keep], chosen, None if each is None else each[:, keep]

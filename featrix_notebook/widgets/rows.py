@@ -134,11 +134,14 @@ class ShowsRows(traitlets.HasTraits):
     def _on_selected(self, change: Mapping[str, Any]) -> None:
         self._handlers.call(self.selected_ids, self._cause)
 
-    def _row_values(self, point: Any) -> list[list[str | None]]:
-        """Name and text of each value of a row; None where it is missing."""
+    def _row_of_point(self, point: Any) -> int:
         if not isinstance(point, int) or not 0 <= point < len(self._order):
             raise ValueError(f"There is no point {point!r}.")
-        row = int(self._order[point])
+        return int(self._order[point])
+
+    def _row_values(self, point: Any) -> list[list[str | None]]:
+        """Name and text of each value of a row; None where it is missing."""
+        row = self._row_of_point(point)
         table = self._points.rows
         values: list[list[str | None]] = [["row", coding.text(self._points.row_ids[row])]]
         for place in range(min(table.shape[1], _CARD_VALUES)):

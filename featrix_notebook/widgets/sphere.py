@@ -19,7 +19,8 @@ from featrix_notebook.widgets.base import FeatrixWidget
 from featrix_notebook.widgets.desk import RowsDesk
 from featrix_notebook.widgets.rows import in_range
 from featrix_notebook.widgets.sphere_colors import Choice
-from featrix_notebook.widgets.sphere_search import Searches
+from featrix_notebook.widgets.sphere_groups import Signatures
+from featrix_notebook.widgets.sphere_near import KnowsSpace
 
 OPEN = ("queued", "running", "paused")
 _UNIT = 32767
@@ -27,7 +28,7 @@ _UNIT = 32767
 _REFRESH_S = 3.0
 
 
-class SphereExplorer(Searches, FeatrixWidget):
+class SphereExplorer(Signatures, KnowsSpace, FeatrixWidget):
     """Show every row of a table as a point on the unit sphere.
 
     Parameters
@@ -42,6 +43,9 @@ class SphereExplorer(Searches, FeatrixWidget):
         one value a row. By default the clusters, where there are any.
     rows
         With an array of positions: the table rows they stand for.
+    embeddings
+        With positions of your own: the full vectors (n, d) that they are a picture of, for
+        `neighbours` and `outliers`. A model has its own.
     size
         Diameter of a point facing the viewer, in pixels (1 to 40); by default it fits the number
         of points.
@@ -83,6 +87,7 @@ class SphereExplorer(Searches, FeatrixWidget):
         color_by: Any = None,
         *,
         rows: Any = None,
+        embeddings: Any = None,
         size: float | None = None,
         opacity: float = 1.0,
         shapes: bool = False,
@@ -101,8 +106,9 @@ class SphereExplorer(Searches, FeatrixWidget):
         }
         self._begin_rows(seed)
         self._source, self._rows, self._wanted = source, rows, color_by
+        self._embeddings = embeddings
         self._refreshed_at, self._epochs_seen = 0.0, 0
-        points = frames.read_points(source, rows)
+        points = frames.read_points(source, rows, embeddings)
         self._take(points)
         self._color_by, self._coding = self._code(color_by)
         super().__init__(
@@ -112,7 +118,15 @@ class SphereExplorer(Searches, FeatrixWidget):
             _columns=self._describe_columns(),
             **kwargs,
         )
-        self._desk = RowsDesk(self, {"search": self._answer_search}, {})
+        self._desk = RowsDesk(
+            self,
+            {"search": self._answer_search},
+            {
+                "neighbours": self._answer_neighbours,
+                "outliers": self._answer_outliers,
+                "signature": self._answer_signature,
+            },
+        )
         self.on_msg(self._desk.receive)
         if frames.is_training(source):
             self._follow()
@@ -151,6 +165,7 @@ class SphereExplorer(Searches, FeatrixWidget):
             "notes": list(self._points.notes),
             "summary": self.summary(),
             # Columns go by their place: names may repeat, or be no text.
+            "clusters": self._shown_k() or 0,
             "choices": [{"label": c.label, "group": c.group} for c in choices],
             "color": {
                 "choice": current[0] if current else None,
@@ -195,9 +210,10 @@ class SphereExplorer(Searches, FeatrixWidget):
 
     def refresh(self) -> None:
         """Read the model again and redraw; the selection is cleared when the rows are others."""
-        points = frames.read_points(self._source, self._rows)
+        points = frames.read_points(self._source, self._rows, self._embeddings)
         with self._lock:
             same = np.array_equal(points.row_ids, self._points.row_ids)
+            selected = self._selected_rows() if same else np.empty(0, np.int64)
             self._refreshed_at = time.monotonic()
             self._take(points)
             try:
@@ -210,8 +226,8 @@ class SphereExplorer(Searches, FeatrixWidget):
                 self._codes = self._coding.codes[self._order].tobytes()
                 self._spec = self._describe()
                 self._columns = self._describe_columns()
-                if not same:
-                    self._select_places(np.empty(0, np.int64))
+                self.hide_neighbours()
+                self._select_places(np.sort(self._places_of(selected)))
 
     def close(self) -> None:
         """Take the widget off the page and stop following its model."""
@@ -226,7 +242,8 @@ class SphereExplorer(Searches, FeatrixWidget):
     def _page_part(self) -> dict[str, Any]:
         with self._lock:
             colors = pages.color_answers(self, self._spec, lambda _: {})
-            answers = {**pages.row_answers(self), **colors}
+            answers = pages.row_answers(self) | colors
+            answers |= self._page_near() | self._page_signatures()
             return {**super()._page_part(), "answers": answers, "columns": self._page_columns()}
 
     def summary(self) -> str:

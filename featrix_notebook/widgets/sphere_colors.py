@@ -42,7 +42,7 @@ def label(points: Points, name: Hashable | None) -> str:
     """Heading of the legend; "" for one colour."""
     if name is None:
         return ""
-    of_clusters = name not in points.rows.columns and _cluster_number(points, name) is not None
+    of_clusters = name not in points.rows.columns and cluster_number(points, name) is not None
     return "clusters" if of_clusters else coding.text(name)
 
 
@@ -73,7 +73,7 @@ def code(points: Points, color_by: Any) -> tuple[Hashable | None, Coding]:
         return VALUES, coding.code_column(values)
     if isinstance(color_by, Hashable) and color_by in points.rows.columns:
         return color_by, _code_column(points, color_by)
-    k = _cluster_number(points, color_by)
+    k = cluster_number(points, color_by)
     if k is not None:
         return color_by, coding.code_clusters(points.clusters[k])
     if not n and isinstance(color_by, str):
@@ -89,7 +89,7 @@ def _code_column(points: Points, name: Hashable) -> Coding:
     return coding.code_column(column, points.column_types.get(str(name)))
 
 
-def _cluster_number(points: Points, name: Any) -> int | None:
+def cluster_number(points: Points, name: Any) -> int | None:
     if not isinstance(name, str):
         return None
     if name == CLUSTER:

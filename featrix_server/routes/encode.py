@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from featrix_server.context import ContextDep, SessionDep, failures
 from featrix_server.responses import SafeJSONResponse
 from featrix_server.routes.training import require_done
 from featrix_server.schemas import EncodedRecords, EncodeRequest
+from featrix_server.vector_records import EMBEDDINGS_FILE
 
 router = APIRouter(prefix="/compute/session/{session_id}", tags=["encoding"])
 
+NPY = "application/x-npy"
 _ON_SPHERE = ("visualization", "highly_encoded")
 
 
@@ -61,3 +63,15 @@ def encode_records(body: EncodeRequest, session: SessionDep, context: ContextDep
         for record, point, vector in vectors
     ]
     return SafeJSONResponse({"results": results})
+
+
+@router.get(
+    "/embeddings",
+    response_class=FileResponse,
+    responses=failures(401, 403, 404, 409)
+    | {200: {"content": {NPY: {}}, "description": "float32 (rows, d_model), as NumPy's .npy."}},
+)
+def embeddings(session: SessionDep) -> FileResponse:
+    """Give the full vectors of all rows of the model's table, in its order."""
+    require_done(session, "embedding")
+    return FileResponse(session.folder / EMBEDDINGS_FILE, media_type=NPY)

@@ -43,7 +43,7 @@ class Asked(Opened):
         self.page.get_by_role("tab", name=name).click()
 
     def status(self) -> str:
-        return self.page.locator(".ftx-sphere-found").inner_text()
+        return self.page.locator("form .ftx-sphere-found").inner_text()
 
     def changed_by(self, act: Callable[[], None], ms: int = 350) -> int:
         """Pixels of the picture that are others after `act`."""
@@ -84,7 +84,7 @@ def test_a_search_counts_rings_walks_and_selects(open_sphere: Open) -> None:
     assert opened.status() == f"{len(few)} rows found"
     opened.page.get_by_role("button", name="Next row found").click()
     opened.settle(900)
-    assert opened.page.locator(".ftx-sphere-results").inner_text().startswith("‹\n1 of")
+    assert opened.page.locator("form .ftx-sphere-results").inner_text().startswith("‹\n1 of")
     assert str(few[0]) in opened.page.locator(".ftx-sphere-card").inner_text()
     opened.page.get_by_role("button", name="Select", exact=True).click()
     opened.settle()
@@ -95,7 +95,7 @@ def test_a_search_counts_rings_walks_and_selects(open_sphere: Open) -> None:
     assert opened.widget.selected_ids == list(rows.index[(rows["age"] >= 65) | rows["plan"].isna()])
     find(opened.page, "age", "<", "young")
     assert opened.status() == "'age' holds numbers, and 'young' is none."
-    assert not opened.page.locator(".ftx-sphere-results").is_visible()
+    assert not opened.page.locator("form .ftx-sphere-results").is_visible()
 
 
 def test_a_search_by_keyboard_alone(open_sphere: Open) -> None:
@@ -120,6 +120,94 @@ def test_a_search_by_keyboard_alone(open_sphere: Open) -> None:
     opened.page.get_by_role("tab", name="Find").focus()
     keyboard.press("ArrowLeft")
     assert opened.page.get_by_label("Colour by", exact=True).is_visible()
+
+
+def clustered() -> pd.DataFrame:
+    """The table of `table`, as a model with clusters tells it; row 3 is far from all others."""
+    xyz, rows = table(300)
+    frame = pd.DataFrame(xyz, columns=["x", "y", "z"], index=rows.index)
+    labels = rows["plan"].map({"basic": 0, "pro": 1, "team": 2}).fillna(3)
+    frame["cluster_4"] = labels.astype(np.uint8)
+    frame.attrs["featrix"] = {"best_k": 4, "available_k": [4]}
+    frame["<i>plan</i>"], frame["age"] = rows["plan"], rows["age"]
+    return frame
+
+
+def vectors(frame: pd.DataFrame) -> np.ndarray:
+    found = np.random.default_rng(0).normal(0, 0.1, (len(frame), 6)) + np.ones(6)
+    found[3] = -found[3]
+    return found
+
+
+def test_nearest_rows_are_drawn_listed_and_told_in_python(open_sphere: Open) -> None:
+    frame = clustered()
+    sphere = SphereExplorer(frame, embeddings=vectors(frame))
+    opened: Any = open_sphere(sphere)
+    keyboard = opened.page.keyboard
+    opened.focus()
+    keyboard.press("k")
+    opened.settle()
+    assert "Choose a point first" in opened.panel.inner_text()
+    opened.focus()
+    keyboard.press("n")
+    opened.settle(900)
+    assert opened.changed_by(lambda: keyboard.press("k")) > 300, "nothing drawn"
+    first = frame.index[sphere._order[0]]
+    items = opened.page.locator(".ftx-sphere-ranked li")
+    expected = sphere.neighbours(first, show=False)
+    assert items.first.inner_text().split() == [
+        str(expected.index[0]),
+        f"{expected['similarity'].iloc[0]:.3f}",
+    ]
+    assert items.count() == 10
+    assert "Nearest in the full embedding." in opened.panel.inner_text()
+    items.first.get_by_role("button").press("Enter")
+    opened.settle(900)
+    assert str(expected.index[0]) in opened.page.locator(".ftx-sphere-card").inner_text()
+    opened.page.get_by_role("button", name="Select these").click()
+    opened.settle()
+    assert sorted(opened.widget.selected_ids) == sorted(expected.index)
+    opened.page.get_by_role("button", name="Hide").click()
+    opened.settle()
+    assert sphere._neighbours == {}
+    assert items.count() == 0
+    sphere.neighbours(first, k=3)
+    opened.push()
+    assert items.count() == 3
+
+
+def test_isolated_rows_are_listed_and_selected(open_sphere: Open) -> None:
+    frame = clustered()
+    opened: Any = open_sphere(SphereExplorer(frame, embeddings=vectors(frame)))
+    opened.tab("Find")
+    button = opened.page.get_by_role("button", name="Most isolated rows")
+    assert opened.changed_by(button.click) > 100
+    assert opened.page.locator(".ftx-sphere-ranked li").first.inner_text().split()[0] == "1003"
+    opened.page.get_by_role("button", name="Select these").click()
+    opened.settle()
+    assert set(opened.widget.selected_ids) == set(opened.widget.outliers().index)
+
+
+def test_a_group_says_what_is_different(open_sphere: Open) -> None:
+    frame = clustered()
+    opened: Any = open_sphere(SphereExplorer(frame))
+    opened.tab("Groups")
+    group, compare = opened.page.get_by_label("Group to compare"), "What is different?"
+    group.select_option(label="Cluster 1")
+    opened.page.get_by_role("button", name=compare).press("Enter")
+    opened.settle()
+    first = opened.page.locator(".ftx-sphere-traits li").first.inner_text()
+    assert first.startswith("<i>plan</i>\n= pro: 100%, elsewhere 0%")
+    assert opened.page.locator("main .ftx-sphere-traits b i").count() == 0
+    group.select_option(label="The selected rows")
+    opened.page.get_by_role("button", name=compare).click()
+    opened.settle()
+    assert "Select some of the rows" in opened.panel.inner_text()
+    opened.widget.select(frame.index[frame["age"] > 45])
+    opened.push()
+    opened.page.get_by_role("button", name=compare).click()
+    opened.settle()
+    assert opened.page.locator(".ftx-sphere-traits li").first.inner_text().startswith("age\nmedian")
 
 
 def test_a_page_without_a_kernel_finds_the_same(browser: Browser, tmp_path: Path) -> None:
@@ -153,8 +241,24 @@ def test_a_page_without_a_kernel_finds_the_same(browser: Browser, tmp_path: Path
         find(page, column, operator, value)
         known = sphere.search(None if column == "Any column" else column, operator, value)
         words = f"{len(known)} {'row' if len(known) == 1 else 'rows'} found"
-        assert page.locator(".ftx-sphere-found").inner_text() == words, (column, operator, value)
+        assert page.locator("form .ftx-sphere-found").inner_text() == words, (
+            column,
+            operator,
+            value,
+        )
         assert len(known)
-    assert page.locator("main b").count() == 0
+    assert page.locator("main p b, main option b, main dd b").count() == 0
+    page.get_by_role("button", name="Most isolated rows").click()
+    settle(page, 350)
+    assert page.locator(".ftx-sphere-ranked li").count() == 20
+    page.locator(".ftx-sphere-stage").focus()
+    page.keyboard.press("n")
+    page.keyboard.press("k")
+    settle(page, 900)
+    assert "Nearest on the sphere only" in page.locator(".ftx-sphere-panel").inner_text()
+    page.get_by_role("tab", name="Groups").click()
+    page.get_by_role("button", name="What is different?").click()
+    settle(page, 350)
+    assert "no kernel behind it" in page.locator(".ftx-sphere-panel").inner_text()
     assert complaints == []
     page.close()

@@ -146,6 +146,14 @@ def test_projections(trained):
     assert np.linalg.norm([point["x"], point["y"], point["z"]]) == pytest.approx(1, abs=1e-3)
 
 
+def test_vectors_of_the_models_own_rows(trained, people):
+    vectors = trained.row_embeddings()
+    assert vectors.shape == (300, trained.dimensions)
+    record = people(300).iloc[7].to_dict()
+    (place,) = trained.encode(record)
+    assert vectors[7] == pytest.approx(np.array(place["embedding_long"]), abs=1e-4)
+
+
 def test_projections_as_a_frame(trained, people, monkeypatch):
     frame = trained.projections_frame()
     about = frame.attrs["featrix"]

@@ -1,8 +1,10 @@
 /** What a reader can ask about the rows beyond their colours, and how the picture shows the answers. */
 
-import { h } from "../shared/dom.ts";
+import { h, setText } from "../shared/dom.ts";
 import type { Figure } from "./figure.ts";
+import { drawNeighbours, NearForm, Ranked, ring } from "./neighbours.ts";
 import { SearchForm } from "./search.ts";
+import { SignatureForm } from "./signatures.ts";
 import type { SphereStore } from "./store.ts";
 import type { Tab } from "./tabs.ts";
 
@@ -14,27 +16,55 @@ export class Explore {
   readonly #store: SphereStore;
   readonly #figure: Figure;
   readonly #search: SearchForm;
-  #found: Uint32Array = new Uint32Array(0);
+  readonly #near: NearForm;
+  readonly #groups: SignatureForm;
+  readonly #alone: Ranked;
+  readonly #aloneStatus = h("p", { class: "ftx-note", role: "status", "aria-live": "polite" });
+  #found: ArrayLike<number> = [];
 
   constructor(store: SphereStore, figure: Figure) {
     this.#store = store;
     this.#figure = figure;
+    const visit = (point: number): void => figure.visit(point);
+    const select = (points: number[]): void => figure.select(points, "replace");
     this.#search = new SearchForm({
       ask: (question) => store.search(question),
       found: (points) => {
-        this.#found = points;
-        figure.stage.drawOverlay();
+        this.#alone.clear();
+        this.#ring(points);
       },
-      visit: (point) => figure.visit(point),
+      visit,
       select: (points, mode) => figure.select(points, mode),
     });
-    this.tabs = [{ label: "Find", body: h("div", {}, this.#search.el) }];
+    this.#near = new NearForm({
+      chosen: () => this.#chosen(),
+      ask: (point) => store.findNeighbours(point),
+      hide: () => store.hideNeighbours(),
+      visit,
+      select,
+    });
+    this.#groups = new SignatureForm((of) => store.findSignature(of));
+    this.#alone = new Ranked({ visit, select });
+    const outliers = h("button", { class: "ftx-button", type: "button" }, "Most isolated rows");
+    outliers.addEventListener("click", () => void this.#findOutliers());
+    const alone = h(
+      "section", { class: "ftx-sphere-form ftx-sphere-alone", "aria-label": "Most isolated rows" },
+      outliers, this.#aloneStatus, this.#alone.el,
+    );
+    this.tabs = [
+      { label: "Find", body: h("div", {}, this.#search.el, alone) },
+      { label: "Groups", body: h("div", {}, this.#groups.el) },
+      { label: "Row", body: h("div", {}, this.#near.el) },
+    ];
     figure.stage.over = (context) => this.#draw(context);
     this.render();
   }
 
   render(): void {
     this.#search.render(this.#store.columns);
+    this.#near.render(this.#store.neighbours);
+    this.#groups.render(this.#store.spec.clusters);
+    this.#figure.stage.drawOverlay();
   }
 
   /** Points stand for other rows than before. */
@@ -47,18 +77,44 @@ export class Explore {
     this.#search.focus();
   }
 
+  findNearest(): void {
+    void this.#near.ask();
+  }
+
+  /** The point walked to, else the only one selected. */
+  #chosen(): number {
+    const { selected } = this.#store;
+    if (this.#figure.stage.current >= 0) return this.#figure.stage.current;
+    return selected.length === 1 ? selected[0]! : this.#figure.stage.hovered;
+  }
+
+  async #findOutliers(): Promise<void> {
+    setText(this.#aloneStatus, "Comparing the rows…");
+    try {
+      const ranking = await this.#store.findOutliers();
+      setText(this.#aloneStatus, "");
+      this.#search.clear();
+      this.#alone.render(`${ranking.points.length} most isolated rows`, ranking);
+      this.#ring(ranking.points);
+    } catch (error) {
+      setText(this.#aloneStatus, error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #ring(points: ArrayLike<number>): void {
+    this.#found = points;
+    this.#figure.stage.drawOverlay();
+  }
+
   #draw(context: CanvasRenderingContext2D): void {
     const { stage } = this.#figure;
-    if (this.#found.length > MOST_RINGS) return;
-    const radius = stage.pointSize() / 2 + 2.5;
-    context.lineWidth = 1.6;
-    for (const point of this.#found) {
-      const { x, y, depth } = stage.place(point);
-      context.globalAlpha = depth > 0 ? 1 : 0.3;
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      context.stroke();
+    const { neighbours } = this.#store;
+    if (this.#found.length <= MOST_RINGS) {
+      const radius = stage.pointSize() / 2 + 2.5;
+      context.lineWidth = 1.6;
+      for (let i = 0; i < this.#found.length; i++) ring(context, stage, this.#found[i]!, radius);
     }
+    if (neighbours) drawNeighbours(context, stage, neighbours);
     context.globalAlpha = 1;
   }
 }

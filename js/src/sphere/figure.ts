@@ -158,6 +158,7 @@ export class Figure {
     this.#root.classList.toggle("ftx-sphere-narrow", narrow);
     const { height } = this.#store.spec;
     this.stage.el.style.minHeight = `${narrow ? Math.min(height, Math.max(240, width)) : height}px`;
+    this.#root.style.setProperty("--ftx-sphere-height", `${height}px`);
   }
 
   // ---------------------------------------------------------------- from the store

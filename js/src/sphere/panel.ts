@@ -26,7 +26,7 @@ export interface PanelState {
 }
 
 export class Panel {
-  readonly el = h("div", { class: "ftx-sphere-panel" });
+  readonly el = h("div", { class: "ftx-sphere-panel ftx-sphere-tabbed" });
   readonly error = h("p", { class: "ftx-error", role: "alert" });
   readonly #tabs: Tabs;
   readonly #title = h("div", { class: "ftx-sphere-title", dir: "auto" });

@@ -53,8 +53,7 @@ export class SearchForm {
     this.el = h(
       "form", { class: "ftx-sphere-form", role: "search", "aria-label": "Search the rows" },
       h("label", { class: "ftx-sphere-field" }, h("span", {}, "Search"), this.#column),
-      this.#operator,
-      this.#value,
+      h("div", { class: "ftx-sphere-pair" }, this.#operator, this.#value),
       h("button", { class: "ftx-button", type: "submit" }, "Find"),
       this.#status,
       this.#results,

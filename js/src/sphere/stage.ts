@@ -152,9 +152,7 @@ export class Stage {
 
   /** Bring a point to the front. */
   face(point: number): void {
-    const at = point * 3;
-    const [x, y, z] = [0, 1, 2].map((i) => this.#scene().positions[at + i]! / 32767);
-    this.#travel(face(this.camera, x!, y!, z!));
+    this.#travel(face(this.camera, ...this.at(point)));
   }
 
   /** End every movement, the automatic turning as well. */
@@ -208,11 +206,23 @@ export class Stage {
 
   /** Where a point is drawn, in CSS pixels. */
   place(point: number): { x: number; y: number; depth: number } {
+    return this.project(...this.at(point));
+  }
+
+  /** A point's place on the unit sphere. */
+  at(point: number): [number, number, number] {
     const p = this.#scene().positions;
-    const at = point * 3;
-    return project(
-      this.camera, this.view, p[at]! / 32767, p[at + 1]! / 32767, p[at + 2]! / 32767,
-    );
+    return [p[point * 3]! / 32767, p[point * 3 + 1]! / 32767, p[point * 3 + 2]! / 32767];
+  }
+
+  /** Where a place on the unit sphere is drawn, in CSS pixels. */
+  project(x: number, y: number, z: number): { x: number; y: number; depth: number } {
+    return project(this.camera, this.view, x, y, z);
+  }
+
+  /** Number of points. */
+  get count(): number {
+    return this.#scene().codes.length;
   }
 
   // ---------------------------------------------------------------- frames

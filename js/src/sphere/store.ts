@@ -3,7 +3,9 @@
 import { watch, type Model } from "../shared/model.ts";
 import type { Question } from "../shared/search.ts";
 import { bytesOf, type Column } from "../shared/wire.ts";
+import type { Neighbours, Ranking } from "./neighbours.ts";
 import type { ColumnInfo } from "./search.ts";
+import type { Signature } from "./signatures.ts";
 import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "./rows.ts";
 
 export interface Spec {
@@ -11,6 +13,8 @@ export interface Spec {
   title: string;
   notes: string[];
   summary: string;
+  /** Number of clusters whose signatures can be asked for. */
+  clusters: number;
   choices: { label: string; group: string }[];
   color: ColorSpec;
   size: number | null;
@@ -26,9 +30,11 @@ export interface SphereState extends RowsState {
   _codes: DataView;
   /** What can be searched. */
   _columns?: ColumnInfo[];
+  _neighbours?: Partial<Neighbours>;
 }
 
-export type Change = "positions" | RowsChange;
+/** `asked` is what belongs to the questions of the panel. */
+export type Change = "positions" | "asked" | RowsChange;
 
 /** Points that an answer holds. */
 function pointsIn(column: Column | undefined): Uint32Array {
@@ -51,7 +57,8 @@ export class SphereStore extends RowsStore<SphereState, Change> {
         this.tell("codes");
       }),
       watch(model, "_spec", () => this.tell("spec")),
-      watch(model, "_columns", () => this.tell("spec")),
+      watch(model, "_columns", () => this.tell("asked")),
+      watch(model, "_neighbours", () => this.tell("asked")),
     );
     this.openLink();
   }
@@ -68,6 +75,33 @@ export class SphereStore extends RowsStore<SphereState, Change> {
   async search(question: Question): Promise<Uint32Array> {
     const { columns } = await this.requests.ask("search", { ...question });
     return pointsIn(columns.get("points"));
+  }
+
+  /** What is drawn of a point's neighbours. */
+  get neighbours(): Neighbours | null {
+    const near = this.model.get("_neighbours");
+    return near?.point === undefined ? null : (near as Neighbours);
+  }
+
+  /** Ask for the nearest rows; they come back as state. */
+  async findNeighbours(point: number): Promise<void> {
+    await this.requests.ask("neighbours", { point }, null);
+  }
+
+  hideNeighbours(): void {
+    this.model.set("_neighbours", {});
+    this.model.save_changes();
+  }
+
+  /** What makes a group different: `selection`, or a cluster as `k/label`. */
+  async findSignature(of: string): Promise<Signature> {
+    const { message } = await this.requests.ask("signature", { of }, null);
+    return message as unknown as Signature;
+  }
+
+  async findOutliers(): Promise<Ranking> {
+    const { message } = await this.requests.ask("outliers", {}, null);
+    return message as unknown as Ranking;
   }
 
   #readPositions(): void {

@@ -16,8 +16,9 @@ import type { Change, SphereStore } from "./store.ts";
 const HELP =
   "Arrow keys turn, plus and minus zoom, 0 returns to the first view. N and P walk from point to " +
   "point, Enter selects the point, Shift and Enter adds it. B and L draw a box or a lasso, Escape clears. " +
-  "Slash searches the rows.";
+  "Slash searches the rows, K shows the nearest rows of the point.";
 const FIND = 1;
+const ROW = 3;
 
 export class SphereView {
   readonly #root: HTMLElement;
@@ -77,17 +78,22 @@ export class SphereView {
     else if (change === "selected") this.#figure.readSelection();
     else if (change === "camera") this.#figure.readCamera();
     else if (change === "hover") this.#figure.readHovered();
+    else if (change === "asked") this.#explore.render();
     else {
       this.#figure.readSpec(HELP);
-      this.#explore.render();
+      if (change === "spec") this.#explore.render();
     }
   }
 
   /** Keys of the sphere that a movie has no use for. */
   #key(event: KeyboardEvent): boolean {
-    if (event.key !== "/") return false;
-    this.#panel.show(FIND);
-    this.#explore.findRows();
+    if (event.key === "/") {
+      this.#panel.show(FIND);
+      this.#explore.findRows();
+    } else if (event.key.toLowerCase() === "k") {
+      this.#panel.show(ROW);
+      this.#explore.findNearest();
+    } else return false;
     return true;
   }
 

@@ -49,7 +49,7 @@ function valueOf(value: Json | Bytes): unknown {
   return typeof text === "string" ? new DataView(bytesOf(text).buffer) : value;
 }
 
-const KEYS: Record<string, string> = { color: "choice", row: "point", cell: "at" };
+const KEYS: Record<string, string> = { color: "choice", row: "point", neighbours: "point", signature: "of", cell: "at" };
 
 function columnOf(column: PageColumn | null): SearchColumn | null {
   if (!column) return null;
