@@ -28,7 +28,7 @@ _CHIP = (
 _TABLE = "border-collapse:collapse;margin:2px 0;font-size:13px"
 _ROW = "background:transparent"
 _CELL = "padding:1px 14px 1px 0;text-align:left;vertical-align:top;overflow-wrap:anywhere"
-_FAINT = "color:var(--jp-ui-font-color2,inherit);opacity:.85"
+_FAINT = "color:var(--jp-ui-font-color2,inherit)"
 ACCENT = "var(--jp-brand-color1,#1976d2)"
 # A mark beside the word: colour alone must not tell the states apart.
 _MARKS = {

@@ -135,7 +135,7 @@ def _threshold(result: Any) -> str | None:
 
 def results_html(results: Any) -> str:
     """What the answers are in a line, and the first of them as a table."""
-    frame: str = results.to_frame().to_html(max_rows=SHOWN_RESULTS, border=0)
+    frame: str = results.to_frame().to_html(max_rows=SHOWN_RESULTS, border=0, na_rep="")
     return f"<div><div>{escape(results.summary())}</div>{frame}</div>"
 
 

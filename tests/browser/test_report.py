@@ -87,7 +87,7 @@ def test_a_report_is_a_page_that_needs_nothing_else(
     chooser.first.select_option(label="weight")
     page.locator(".ftx-sphere-strip").first.wait_for()
     wait_until(lambda: chooser.nth(1).locator("option:checked").inner_text() == "weight", "linked")
-    section = page.locator("details", has_text="Training metrics").first
+    section = page.locator('details:has(> summary:text-is("Columns"))').last
     section.locator("summary").click()
     assert section.get_by_role("table").first.is_visible()
     assert noted == []
