@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from featrix_notebook.coding import NUMBER_COLORS, Coding
+from featrix_notebook.coding import Coding
+from featrix_notebook.movie.legend import MISSING, palette, write_legend
 from featrix_notebook.movie.lettering import write
 from featrix_notebook.movie.losses import Losses
 from featrix_notebook.movie.path import Path
@@ -29,27 +30,10 @@ from featrix_notebook.movie.raster import (
 if TYPE_CHECKING:
     from featrix_notebook.widgets.movie import TrainingMovie
 
-MISSING = "#8e9298"
 SPEEDS = (0.25, 8.0)
 _REST_S = 1.0
 _TRAILS = 500
 _TRAIL_FRAMES, _TRAIL_STEPS = 3, 5
-
-
-def palette(coding: Coding) -> Floats:
-    """float32 (256, 3), 0 to 255, as `buildPalette` of the page."""
-    table = np.tile(rgb(MISSING), (256, 1))
-    if coding.kind == "number":
-        stops = np.stack([rgb(color) for color in coding.colors or NUMBER_COLORS])
-        at = np.linspace(0, len(stops) - 1, 255)
-        known = np.arange(len(stops))
-        table[1:] = np.column_stack([np.interp(at, known, stops[:, i]) for i in range(3)])
-    elif coding.kind == "none":
-        table[0] = rgb(coding.colors[0])
-    else:
-        for place, color in enumerate(coding.colors, start=1):
-            table[place] = rgb(color)
-    return table
 
 
 class Film:
@@ -155,42 +139,8 @@ class Film:
             self._plot = LossPlot(self._losses, self.epochs, theme, (left, top, right, bottom), s)
             self._plot.draw(still)
             top = bottom + int(34 * s)
-        self._write_legend(left, right, top)
-
-    def _write_legend(self, left: int, right: int, top: int) -> None:
-        s, theme, still, coding = self._scale, self._theme, self._still, self._coding
-        if coding.kind == "none":
-            return
-        small = max(8, int(16 * s))
-        write(still, left, top, self._label, small, theme.soft, room=right - left)
-        top += int(32 * s)
-        if coding.kind == "number":
-            bar = slice(top, top + int(16 * s))
-            ramp = palette(coding)[np.linspace(1, 255, right - left).astype(int)]
-            still[bar, left:right] = np.rint(ramp)
-            for at, words in coding.ticks:
-                x = left + at * (right - left)
-                write(still, x, bar.stop + 6 * s, words, small, theme.soft, anchor="ma")
-            top = bar.stop + int(44 * s)
-        entries = [
-            (name, f"{count:,}", color)
-            for (name, count), color in zip(coding.entries, coding.colors, strict=False)
-        ]
-        if coding.missing:
-            entries.append(("Missing", f"{coding.missing:,}", MISSING))
-        step = int(28 * s)
-        room = max(0, (self.height - int(24 * s) - top) // max(step, 1))
-        if len(entries) > room:
-            room = max(0, room - 1)
-            words = f"and {len(entries) - room} more"
-            write(still, left + 22 * s, top + room * step, words, small, theme.soft)
-        for name, count, color in entries[:room]:
-            still[top + int(3 * s) : top + int(15 * s), left : left + int(12 * s)] = np.rint(
-                rgb(color)
-            )
-            write(still, left + 22 * s, top, name, small, theme.ink, room=right - left - 110 * s)
-            write(still, right, top, count, small, theme.soft, anchor="ra")
-            top += step
+        bottom = self.height - int(24 * s)
+        write_legend(still, (left, top, right, bottom), self._coding, self._label, theme, s)
 
     # ------------------------------------------------------------------ pictures
 

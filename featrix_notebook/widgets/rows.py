@@ -40,7 +40,7 @@ class ShowsRows(traitlets.HasTraits):
     def _take(self, points: Points) -> None:
         self._points = points
         self._order = stratified_order(points.xyz, self._seed)
-        self._index = pd.Index(points.row_ids)
+        self._index = pd.Index(points.row_ids, copy=False)
         if self._keys:
             self._keys = keys_of(points.row_ids)[self._order].tobytes()
 

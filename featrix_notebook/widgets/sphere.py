@@ -269,9 +269,9 @@ class SphereExplorer(Signatures, KnowsSpace, FeatrixWidget):
         """The sphere as first seen, drawn without a browser; None without points."""
         if not len(self._points):
             return None
-        from featrix_notebook.widgets.sphere_picture import draw_sphere
+        from featrix_notebook.widgets.sphere_picture import MOST_POINTS, draw_sphere
 
-        shown = self._order[:20_000]
+        shown = self._order[:MOST_POINTS]
         label = str(self._spec["color"]["label"])
         return draw_sphere(self._points.xyz[shown], self._coding, shown, label, self.summary())
 
