@@ -66,6 +66,8 @@ def keep_feedback(
 ) -> tuple[FeedbackRow, bool]:
     """Keep what was true of a prediction; what was said of it before is no longer current.
 
+    The same said once more, as by a request that is sent again, is kept once.
+
     Parameters
     ----------
     session_id
@@ -74,7 +76,7 @@ def keep_feedback(
     Returns
     -------
     row, replaced
-        The new row; whether there was an earlier one.
+        The row; whether there was one already.
 
     Raises
     ------
@@ -95,6 +97,8 @@ def keep_feedback(
             raise unknown_prediction(prediction_uuid)
         classes = tuple(answered["probabilities"])
         label, is_usable = _read(ground_truth, classes, predictor.target_type == "set")
+        if earlier is not None and (earlier.ground_truth, earlier.meta) == (label, meta):
+            return earlier, True  # sent again: nothing new was said
         session.execute(
             update(FeedbackRow)
             .where(FeedbackRow.prediction_uuid == prediction_uuid)

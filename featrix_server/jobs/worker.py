@@ -16,6 +16,7 @@ import threading
 import time
 from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 from featrix_server import engine
 from featrix_server.db import ERRANDS, Database, is_disk_full, open_database
@@ -65,27 +66,38 @@ def run_next(settings: Settings, database: Database | None = None) -> bool:
     return True
 
 
-def _run(settings: Settings, database: Database, held: queue.Claim) -> None:
-    """Run a claimed job under a heartbeat; whatever happens ends up in the job's row."""
+def _run(settings: Settings, database: Database, held: queue.Claim) -> bool:
+    """Run a claimed job under a heartbeat; whatever happens ends up in the job's row.
+
+    Returns
+    -------
+    bool
+        False if it ran out of memory: this process is then fit for nothing more. Libraries whose
+        threads or buffers could not be had are left in any state, waiting for ever among them.
+    """
     began = time.monotonic()
     logger.info("job %s (%s) of session %s begins", held.job_id, held.job_type, held.session_id)
     finished = threading.Event()
     beating = threading.Thread(
         target=_beat, args=(database, held, finished), name="heartbeat", daemon=True
     )
-    beating.start()
+    out_of_memory = False
     try:
+        beating.start()
         status = train(settings, database, held)
         logger.info("job %s: %s after %.1f s", held.job_id, status, time.monotonic() - began)
     except queue.LeaseLostError as error:
         logger.warning("%s: leaving it to its new owner", error)
     except Exception as error:
         logger.exception("job %s failed", held.job_id)
+        out_of_memory = is_out_of_memory(error)
         with suppress(queue.LeaseLostError):
             queue.settle(database, held, "failed", error=explain(error, held.job_type))
     finally:
         finished.set()
-        beating.join()
+        if beating.ident is not None:  # None: there was no room to start it
+            beating.join()
+    return not out_of_memory
 
 
 def _beat(database: Database, held: queue.Claim, finished: threading.Event) -> None:
@@ -101,7 +113,7 @@ def explain(error: Exception, job_type: str) -> str:
     """Return what a person should read about a failure: what was wrong and what to do."""
     again = "publish" if job_type in ERRANDS else "create"
     text = str(error).strip() or type(error).__name__
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+    if is_out_of_memory(error):
         return (
             f"The training ran out of memory ({text}). Train on fewer rows or columns, close "
             "other programs, or use a machine with more memory."
@@ -117,6 +129,25 @@ def explain(error: Exception, job_type: str) -> str:
         f"The {'publishing' if job_type in ERRANDS else 'training'} failed with an unexpected "
         f"error: {type(error).__name__}: {text}. `featrix-server logs` shows the details."
     )
+
+
+_NO_MEMORY = (  # in the messages of JAX, of Python, of C++ libraries and of the system's loader
+    "RESOURCE_EXHAUSTED",
+    "can't start new thread",
+    "bad_alloc",
+    "Cannot allocate memory",
+    "failed to map segment",
+    "Out of Memory",
+)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether an error, or one that led to it, means that there is no more memory."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 class _Warmer:
@@ -159,7 +190,8 @@ def work(settings: Settings) -> None:
             time.sleep(POLL_S)
             continue
         warmer.stop()
-        _run(settings, database, held)
+        if not _run(settings, database, held):
+            _leave()
         warmer.start()
 
 
@@ -174,9 +206,16 @@ def run_errands(settings: Settings) -> None:
         if held is None:
             time.sleep(POLL_S)
             continue
-        _run(settings, database, held)
+        if not _run(settings, database, held):
+            _leave()
         last = time.monotonic()
     database.close()
+
+
+def _leave(code: int = 0) -> NoReturn:
+    """End this process at once: a normal end waits for threads, which may wait for ever."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _leave_with_server() -> None:
@@ -195,11 +234,14 @@ def main() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     if sys.argv[1:] == [ERRANDS_ARGUMENT]:
         run_errands(settings)  # somebody waits for these: not nice
-        sys.stdout.flush()
-        os._exit(0)  # the thread that reads standard input would hold up a normal end
+        _leave()  # the thread that reads standard input would hold up a normal end
     if hasattr(os, "nice"):
         os.nice(NICENESS)
-    work(settings)
+    try:
+        work(settings)
+    except BaseException:  # the supervisor starts another one
+        logger.exception("the worker cannot go on")
+        _leave(1)
 
 
 if __name__ == "__main__":

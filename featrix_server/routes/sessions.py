@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi import Path as PathParameter
 from sqlalchemy import func, or_, select
 
 from featrix_server.context import (
@@ -14,6 +15,7 @@ from featrix_server.context import (
     OpenSession,
     SessionDep,
     failures,
+    find_session,
 )
 from featrix_server.db import OPEN_STATUSES, JobRow, SessionRow, now
 from featrix_server.deprecation import expiration
@@ -41,6 +43,7 @@ from featrix_server.tables import read_schema
 router = APIRouter(tags=["models"])
 
 _COMMON = failures(401, 403, 404, 422)
+SessionId = Annotated[str, PathParameter(description="Id of a model.")]
 
 
 @router.get(
@@ -134,8 +137,16 @@ def set_deletion_protection(
     response_model=Deleted,
     responses=_COMMON | failures(409, 507),
 )
-def mark_for_deletion(session: SessionDep, context: ContextDep) -> Deleted:
-    """Delete a model: its jobs are cancelled, it is hidden at once, its data is removed later."""
+def mark_for_deletion(session_id: SessionId, context: ContextDep) -> Deleted:
+    """Delete a model: its jobs are cancelled, it is hidden at once, its data is removed later.
+
+    Sent again, it is answered as before, until the data is removed.
+    """
+    with context.database.read() as database:
+        known = database.get(SessionRow, session_id)
+    if known is not None and known.deleted_at is not None:
+        return Deleted(session_id=session_id)
+    session = find_session(session_id, context)
     with context.database.write() as database:
         row = database.get_one(SessionRow, session.row.id, with_for_update=True)
         if row.published_name is not None:

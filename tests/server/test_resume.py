@@ -293,3 +293,19 @@ def test_a_job_that_kills_every_worker_fails_with_a_reason(lab: Lab, until: Unti
     assert run.session_status == "failed"
     after = lab.train(epochs=1)  # and the server still trains
     until(lambda: after.status == "done", 60)
+
+
+def test_a_live_worker_at_its_memory_limit_makes_room_for_another(lab: Lab, until: Until) -> None:
+    until(lambda: len(lab.host.workers()) == 1, 60)
+    (worker,) = lab.host.workers()
+    size = worker.memory_info().vms + (16 << 20)  # a thread or two, and no training
+    worker.rlimit(psutil.RLIMIT_AS, (size, size))
+    run = lab.train(epochs=1)
+    until(
+        lambda: run.status in ("done", "failed"), 120
+    )  # done: the worker died, and another did it
+    assert run.status == "done" or "ran out of memory" in (run.job.error or "")
+    until(lambda: worker.pid not in [one.pid for one in lab.host.workers()], 60)
+    assert lab.api.get("/health").json()["status"] == "ok"
+    after = lab.train(epochs=1)
+    until(lambda: after.status == "done", 120)

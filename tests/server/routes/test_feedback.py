@@ -61,6 +61,8 @@ def test_the_last_word_counts_and_all_are_kept(asked: Asked) -> None:
     assert found["probabilities"] == answer["probabilities"]
     said = [(one["ground_truth"], one["is_current"], one["meta"]) for one in found["feedback"]]
     assert said == [("pro", True, None), ("basic", False, {"by": "ann"})]
+    tell(asked, answer, "pro")  # the request is sent again
+    assert known(asked, answer)["feedback"] == found["feedback"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_feedback_comes_back_as_labels(own: Asked) -> None:
 def test_two_at_once_leave_one_in_force(asked: Asked) -> None:
     answer = asked.predict("plan", ROW)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda truth: told(asked, answer, truth), ["pro", "basic"] * 8))
+        list(threads.map(lambda n: told(asked, answer, "pro", meta={"by": n}), range(16)))
     said = known(asked, answer)["feedback"]
     assert len(said) == 16
     assert [one["is_current"] for one in said] == [True] + [False] * 15

@@ -153,6 +153,8 @@ def test_a_deleted_model_is_gone_and_its_data_goes_later(
     assert server.http.post(f"{path}/mark_for_deletion", json={}).status_code == 200
     assert_envelope(server.http.get(path), 404, "not_found")
     assert listed(server) == ["kept"]
+    again = server.http.post(f"{path}/mark_for_deletion", json={})  # the answer had got lost
+    assert (again.status_code, again.json()["session_id"]) == (200, session_id)
     with server.context.database.read() as database:
         job = database.query(JobRow).filter_by(session_id=session_id).one()
         assert job.status == "cancelled"
