@@ -163,7 +163,7 @@ def _of_numbers(column: Readable, asked: str, value: Any, label: str) -> NDArray
         if whole_day:
             numbers = np.floor(numbers / _DAY_S) * _DAY_S
     else:
-        wanted = _number(value, label)
+        wanted = number(value, label)
     found: NDArray[np.bool_] = _COMPARE[asked](numbers, wanted) & ~np.isnan(numbers)
     return found
 
@@ -191,7 +191,14 @@ def _wanted(value: Any) -> str:
     return words
 
 
-def _number(value: Any, label: str) -> float:
+def number(value: Any, label: str) -> float:
+    """Read a number that a person wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is none; `label` names the column in the message.
+    """
     words = _wanted(value)
     try:
         return float(words.strip().replace(",", ""))

@@ -21,6 +21,7 @@ from featrix_notebook.widgets.rows import in_range
 from featrix_notebook.widgets.sphere_colors import Choice
 from featrix_notebook.widgets.sphere_groups import Signatures
 from featrix_notebook.widgets.sphere_near import KnowsSpace
+from featrix_notebook.widgets.sphere_place import PlacesRecords
 
 OPEN = ("queued", "running", "paused")
 _UNIT = 32767
@@ -28,7 +29,7 @@ _UNIT = 32767
 _REFRESH_S = 3.0
 
 
-class SphereExplorer(Signatures, KnowsSpace, FeatrixWidget):
+class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
     """Show every row of a table as a point on the unit sphere.
 
     Parameters
@@ -125,6 +126,7 @@ class SphereExplorer(Signatures, KnowsSpace, FeatrixWidget):
                 "neighbours": self._answer_neighbours,
                 "outliers": self._answer_outliers,
                 "signature": self._answer_signature,
+                "place": self._answer_place,
             },
         )
         self.on_msg(self._desk.receive)
@@ -165,6 +167,7 @@ class SphereExplorer(Signatures, KnowsSpace, FeatrixWidget):
             "notes": list(self._points.notes),
             "summary": self.summary(),
             # Columns go by their place: names may repeat, or be no text.
+            "canPlace": self._can_place(),
             "clusters": self._shown_k() or 0,
             "choices": [{"label": c.label, "group": c.group} for c in choices],
             "color": {

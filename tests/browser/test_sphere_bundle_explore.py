@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
 from featrix_notebook.widgets.sphere import SphereExplorer
-from tests.browser.sphere_page import Kernel, Open, Opened, launched, opener, settle, table
+from tests.browser.sphere_page import FRONT, Kernel, Open, Opened, launched, opener, settle, table
 
 
 class PatientKernel(Kernel):
@@ -208,6 +208,56 @@ def test_a_group_says_what_is_different(open_sphere: Open) -> None:
     opened.page.get_by_role("button", name=compare).click()
     opened.settle()
     assert opened.page.locator(".ftx-sphere-traits li").first.inner_text().startswith("age\nmedian")
+
+
+class Model:
+    """A model like the client's, which puts every record before the reader's eye."""
+
+    name, status = "Plans", "done"
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def projections_frame(self) -> pd.DataFrame:
+        frame = clustered()
+        frame.insert(0, "__featrix_row_id", frame.index)
+        return frame
+
+    def get_projections(self) -> None:
+        raise AssertionError("there is a frame")
+
+    def encode(self, records: list[dict[str, Any]], short: bool) -> list[dict[str, Any]]:
+        self.asked += records
+        return [{"embedding": list(FRONT)} for _ in records]
+
+
+def test_a_new_record_is_placed_and_taken_away(open_sphere: Open) -> None:
+    model = Model()
+    opened: Any = open_sphere(SphereExplorer(model))
+    opened.tab("Row")
+    opened.page.get_by_text("Place a new record").click()
+    place = opened.page.get_by_role("button", name="Place", exact=True)
+    place.click()
+    opened.settle()
+    assert "Fill in at least one value." in opened.panel.inner_text()
+    opened.page.get_by_label("age").fill("old")
+    place.click()
+    opened.settle()
+    assert "'age' holds numbers, and 'old' is none." in opened.panel.inner_text()
+    opened.page.get_by_label("age").fill("41")
+    opened.page.get_by_label("<i>plan</i>").fill("<b>pro</b>")
+    assert opened.changed_by(lambda: opened.page.keyboard.press("Enter")) > 150, "no mark"
+    assert model.asked == [{"<i>plan</i>": "<b>pro</b>", "age": 41.0}]
+    (mark,) = opened.widget.placed
+    assert mark.xyz == pytest.approx(FRONT)
+    opened.widget.place({"age": 3}, "<u>mine</u>")
+    opened.push()
+    opened.page.get_by_role("button", name="Remove record 1").click()
+    opened.settle()
+    assert [one.label for one in opened.widget.placed] == ["<u>mine</u>"]
+    opened.widget.placed[0].remove()
+    opened.push()
+    assert opened.page.locator(".ftx-sphere-marks li").count() == 0
 
 
 def test_a_page_without_a_kernel_finds_the_same(browser: Browser, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import { h, setText } from "../shared/dom.ts";
 import type { Figure } from "./figure.ts";
 import { drawNeighbours, NearForm, Ranked, ring } from "./neighbours.ts";
+import { drawMarks, PlaceForm } from "./placed.ts";
 import { SearchForm } from "./search.ts";
 import { SignatureForm } from "./signatures.ts";
 import type { SphereStore } from "./store.ts";
@@ -18,6 +19,7 @@ export class Explore {
   readonly #search: SearchForm;
   readonly #near: NearForm;
   readonly #groups: SignatureForm;
+  readonly #place: PlaceForm;
   readonly #alone: Ranked;
   readonly #aloneStatus = h("p", { class: "ftx-note", role: "status", "aria-live": "polite" });
   #found: ArrayLike<number> = [];
@@ -43,6 +45,12 @@ export class Explore {
       visit,
       select,
     });
+    this.#place = new PlaceForm({
+      place: (values) => store.place(values),
+      remove: (id) => store.unplace(id),
+      face: ({ xyz }) => figure.stage.faceTo(...xyz),
+      rowValues: () => this.#rowValues(),
+    });
     this.#groups = new SignatureForm((of) => store.findSignature(of));
     this.#alone = new Ranked({ visit, select });
     const outliers = h("button", { class: "ftx-button", type: "button" }, "Most isolated rows");
@@ -54,7 +62,7 @@ export class Explore {
     this.tabs = [
       { label: "Find", body: h("div", {}, this.#search.el, alone) },
       { label: "Groups", body: h("div", {}, this.#groups.el) },
-      { label: "Row", body: h("div", {}, this.#near.el) },
+      { label: "Row", body: h("div", {}, this.#near.el, this.#place.el) },
     ];
     figure.stage.over = (context) => this.#draw(context);
     this.render();
@@ -64,6 +72,7 @@ export class Explore {
     this.#search.render(this.#store.columns);
     this.#near.render(this.#store.neighbours);
     this.#groups.render(this.#store.spec.clusters);
+    this.#place.render(this.#store.columns, this.#store.marks, this.#store.spec.canPlace);
     this.#figure.stage.drawOverlay();
   }
 
@@ -86,6 +95,14 @@ export class Explore {
     const { selected } = this.#store;
     if (this.#figure.stage.current >= 0) return this.#figure.stage.current;
     return selected.length === 1 ? selected[0]! : this.#figure.stage.hovered;
+  }
+
+  /** The chosen row's values; the first that a row tells is its id. */
+  async #rowValues(): Promise<Record<string, string> | null> {
+    const point = this.#chosen();
+    if (point < 0) return null;
+    const values = (await this.#store.row(point)).slice(1);
+    return Object.fromEntries(values.map(([, text], i) => [String(i), text ?? ""]));
   }
 
   async #findOutliers(): Promise<void> {
@@ -115,6 +132,7 @@ export class Explore {
       for (let i = 0; i < this.#found.length; i++) ring(context, stage, this.#found[i]!, radius);
     }
     if (neighbours) drawNeighbours(context, stage, neighbours);
+    drawMarks(context, stage, this.#store.marks);
     context.globalAlpha = 1;
   }
 }

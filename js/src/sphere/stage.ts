@@ -152,7 +152,12 @@ export class Stage {
 
   /** Bring a point to the front. */
   face(point: number): void {
-    this.#travel(face(this.camera, ...this.at(point)));
+    this.faceTo(...this.at(point));
+  }
+
+  /** Bring a place on the unit sphere to the front. */
+  faceTo(x: number, y: number, z: number): void {
+    this.#travel(face(this.camera, x, y, z));
   }
 
   /** End every movement, the automatic turning as well. */

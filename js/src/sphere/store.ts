@@ -4,6 +4,7 @@ import { watch, type Model } from "../shared/model.ts";
 import type { Question } from "../shared/search.ts";
 import { bytesOf, type Column } from "../shared/wire.ts";
 import type { Neighbours, Ranking } from "./neighbours.ts";
+import type { Mark } from "./placed.ts";
 import type { ColumnInfo } from "./search.ts";
 import type { Signature } from "./signatures.ts";
 import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "./rows.ts";
@@ -13,6 +14,8 @@ export interface Spec {
   title: string;
   notes: string[];
   summary: string;
+  /** Whether there is a model that places new records. */
+  canPlace: boolean;
   /** Number of clusters whose signatures can be asked for. */
   clusters: number;
   choices: { label: string; group: string }[];
@@ -31,6 +34,7 @@ export interface SphereState extends RowsState {
   /** What can be searched. */
   _columns?: ColumnInfo[];
   _neighbours?: Partial<Neighbours>;
+  _placed?: Mark[];
 }
 
 /** `asked` is what belongs to the questions of the panel. */
@@ -58,6 +62,7 @@ export class SphereStore extends RowsStore<SphereState, Change> {
       }),
       watch(model, "_spec", () => this.tell("spec")),
       watch(model, "_columns", () => this.tell("asked")),
+      watch(model, "_placed", () => this.tell("asked")),
       watch(model, "_neighbours", () => this.tell("asked")),
     );
     this.openLink();
@@ -90,6 +95,20 @@ export class SphereStore extends RowsStore<SphereState, Change> {
 
   hideNeighbours(): void {
     this.model.set("_neighbours", {});
+    this.model.save_changes();
+  }
+
+  get marks(): Mark[] {
+    return this.model.get("_placed") ?? [];
+  }
+
+  /** Ask for the place of a record; its mark comes back as state. */
+  async place(values: Record<string, string>): Promise<void> {
+    await this.requests.ask("place", { values }, null);
+  }
+
+  unplace(id: string): void {
+    this.model.set("_placed", this.marks.filter((mark) => mark.id !== id));
     this.model.save_changes();
   }
 
