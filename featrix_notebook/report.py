@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
-from featrix_notebook import cards, pages
+from featrix_notebook import pages
+from featrix_notebook.cards import card_html
+from featrix_notebook.display.pieces import facts, section
+from featrix_notebook.display.predictors import scores_html
 
 if TYPE_CHECKING:
     from featrix_client import FoundationalModel, Predictor
@@ -111,13 +114,15 @@ class _Report:
 
     def body(self, model: FoundationalModel) -> str:
         """The whole of it below a heading with what there is to know first."""
-        facts = {
-            "id": model.id,
-            "dimensions": model.dimensions,
-            "epochs": model.epochs,
-            "final_loss": model.final_loss,
-            "created": model.created_at,
-        }
+        about = facts(
+            [
+                ("id", model.id),
+                ("dimensions", model.dimensions),
+                ("epochs", model.epochs),
+                ("loss", None if model.final_loss is None else f"{model.final_loss:.4g}"),
+                ("created", model.created_at),
+            ]
+        )
         links = "".join(
             f'<a href="#part-{i}">{title}</a>' for i, (title, _) in enumerate(self._sections)
         )
@@ -127,7 +132,7 @@ class _Report:
         )
         title = escape(str(model.name or model.id))
         head = f'<h1>{title}</h1><p class="lead">A foundational model of a table</p>'
-        return f"{_STYLE}<header>{head}{cards.facts_html(facts)}<nav>{links}</nav></header>{parts}"
+        return f"{_STYLE}<header>{head}{about}<nav>{links}</nav></header>{parts}"
 
     def training(self, model: FoundationalModel) -> None:
         from featrix_notebook.widgets.dashboard import TrainingDashboard
@@ -152,11 +157,10 @@ class _Report:
         figure = single_predictor_training(predictor)
         png = io.BytesIO()
         figure.savefig(png, format="png", dpi=80)
-        scores = predictor.get_metrics().get("final_metrics") or {}
-        card = cards.card_html(predictor.get_model_card())
+        scores = scores_html(predictor, predictor.get_metrics())
+        card = section("Model card of this predictor", card_html(predictor.get_model_card()))
         title = f"Predicting {escape(predictor.target_column)}"
-        html = f"{cards.facts_html(scores)}{_picture(png.getvalue(), figure.alt)}"
-        html += f"<details><summary>Model card of this predictor</summary>{card}</details>"
+        html = f"{scores}{_picture(png.getvalue(), figure.alt)}{card}"
         self._sections.append((title, html))
 
     def grids(self, grids: Sequence[Any]) -> None:
@@ -170,7 +174,7 @@ class _Report:
             self._sections.append(("What if", html))
 
     def card(self, model: FoundationalModel) -> None:
-        self._sections.append(("Model card", cards.card_html(model.get_model_card())))
+        self._sections.append(("Model card", card_html(model.get_model_card())))
 
     def _place(self, widget: FeatrixWidget, is_made: bool = True) -> str:
         if is_made:

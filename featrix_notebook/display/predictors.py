@@ -44,12 +44,12 @@ def predictor_html(predictor: Any) -> str:
         ]
     )
     head = f"<b>{escape(str(predictor.name))}</b> {state(predictor.status, predictor.status)}"
-    scores = _scores(predictor, metrics)
+    scores = scores_html(predictor, metrics)
     where = faint("On rows held back from its training:") if scores else ""
     return card(block(head, about), loss_sparkline(data), f"<div>{where}{scores}</div>")
 
 
-def _scores(predictor: Any, metrics: Mapping[str, Any]) -> str:
+def scores_html(predictor: Any, metrics: Mapping[str, Any]) -> str:
     """The scores as a table: name, value, bar for a share, meaning."""
     final = metrics.get("final_metrics")
     final = dict(final) if isinstance(final, Mapping) else {}

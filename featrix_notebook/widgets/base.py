@@ -210,12 +210,14 @@ class FeatrixWidget(anywidget.AnyWidget):
             self._publish(display_id, update=True)
 
     def _publish(self, display_id: str, *, update: bool) -> None:
+        data, about = self._repr_mimebundle_()
         publish_display_data(  # type: ignore[no-untyped-call]  # IPython leaves it untyped
-            self.mime_bundle(), transient={"display_id": display_id}, update=update
+            data, about, transient={"display_id": display_id}, update=update
         )
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        return self.mime_bundle(), {}
+        data = self.mime_bundle()
+        return data, {"image/png": {"alt": data["text/plain"]}} if "image/png" in data else {}
 
     def close(self) -> None:
         """Take the widget off the page and free what it holds. Closing twice is harmless."""

@@ -4,39 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter, SlidesExporter
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import SCREENS, Lab, Notebook, pixels
+from tests.browser.four_widgets import MAKE, WIDGETS
 
-MAKE = """
-import numpy as np
-import pandas as pd
-from featrix_notebook import (
-    PredictionHeatmap, SphereExplorer, TrainingDashboard, TrainingMovie,
-)
-rng = np.random.default_rng(0)
-xyz = rng.normal(size=(300, 3))
-rows = pd.DataFrame({"number": range(300), "plan": rng.choice(list("abc"), 300)})
-losses = 3 / np.arange(1, 9)
-frames = np.linspace(0.1, 1, 8)[:, None, None] * xyz + rng.normal(size=(8, 300, 3))
-surface = pd.DataFrame(
-    np.arange(12.0).reshape(4, 3) ** 0.5,
-    pd.Index([20, 40, 60, 80], name="age"), pd.Index(list("abc"), name="plan"),
-)
-"""
-WIDGETS = {
-    "sphere": ("SphereExplorer(xyz, rows=rows, color_by='plan')", ".ftx-sphere-stage"),
-    "movie": (
-        "TrainingMovie(frames, rows=rows, losses=losses, autoplay=False)",
-        ".ftx-movie .ftx-sphere-stage",
-    ),
-    "heatmap": ("PredictionHeatmap(surface)", ".ftx-heat-stage"),
-    "dashboard": ("TrainingDashboard({'epoch': range(8), 'loss': losses})", ".ftx-dash .ftx-chart"),
-}
 # Somebody else's widget, of which nothing but the view is saved.
 OTHER = "import ipywidgets; ipywidgets.IntSlider(3)"
 
@@ -125,3 +104,24 @@ class InNotebook7(Notebook):
         found = self.page.locator(".jp-Notebook .jp-Cell").nth(place)
         found.scroll_into_view_if_needed()
         return found
+
+
+@pytest.mark.parametrize("kind", [HTMLExporter, SlidesExporter], ids=["html", "slides"])
+def test_converted(saved: str, lab: Lab, chromium: Browser, tmp_path: Path, kind: Any) -> None:
+    text, _ = kind().from_filename(str(lab.notebooks / saved))
+    path = tmp_path / "converted.html"
+    path.write_text(text, encoding="utf-8")
+    context = chromium.new_context(offline=True)
+    page = context.new_page()
+    page.goto(path.as_uri(), wait_until="domcontentloaded")
+    widths = page.evaluate(
+        "Promise.all([...document.querySelectorAll('.jp-RenderedImage img')]"
+        ".map((i) => i.decode().then(() => i.naturalWidth)))"
+    )
+    assert len(widths) == len(WIDGETS)
+    assert min(widths) >= 400
+    assert "model not found" not in text
+    # What printing needs: the same pages on paper, with Debian's browser instead of the one that
+    # `nbconvert --to webpdf` wants Playwright to download.
+    assert page.pdf().count(b"/Subtype /Image") >= len(WIDGETS)
+    context.close()
