@@ -9,7 +9,7 @@ PORT ?= 8888
 # In a container one is often root, which Jupyter refuses unless told that this is meant.
 ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: lab demo test package lint format bench clean openmp chromium
+.PHONY: lab demo test package docs lint format bench clean openmp chromium
 
 lab: $(VENV)/.lab openmp
 	$(BIN)/jupyter lab $(ROOT_FLAG) --port $(PORT) examples/01_quickstart.ipynb $(LAB_FLAGS)
@@ -23,6 +23,10 @@ test: $(VENV)/.test openmp chromium package
 # The wheel: built without any Node on the path, listed, installed in an empty environment.
 package: $(VENV)/.test openmp
 	$(BIN)/python -m pytest tests/package
+
+# Strictly: a warning is an error, and a link between pages that leads nowhere is one.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W --keep-going -E docs build/docs
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -62,6 +66,10 @@ $(VENV)/.lab: $(VENV)/.venv pyproject.toml $(JS_SOURCES)
 $(VENV)/.test: $(VENV)/.lab
 	$(BIN)/python -m pip install --quiet --group test --group tools
 	@test -d js/node_modules || PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix js ci --no-audit --no-fund
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.lab
+	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.test
