@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from featrix_client.errors import FeatrixHTTPError
+from featrix_client.events import predictor_reports
 from featrix_client.state import TrainingState, training_state
 
 from .metric_log import MetricLog, number
@@ -73,9 +74,10 @@ class RunFeed:
     ----------
     run
         A :class:`featrix_client.FoundationalModel` or :class:`featrix_client.Predictor`, or any
-        object with ``get_training_metrics()`` (polled; ``refresh()`` and ``status`` are used
-        where it has them). With ``events(after)`` it is followed live, and with ``pause()``,
-        ``resume()`` and ``stop()`` controlled.
+        object with ``get_training_metrics()`` or, as another client's predictor,
+        ``get_metrics()`` (polled; ``refresh()`` and ``status`` are used where it has them). With
+        ``events(after)`` it is followed live, and with ``pause()``, ``resume()`` and ``stop()``
+        controlled.
     """
 
     _feeds: ClassVar[weakref.WeakValueDictionary[Any, RunFeed]] = weakref.WeakValueDictionary()
@@ -229,7 +231,8 @@ class RunFeed:
                 info.status, info.error = state.word, state.error
                 info.total_epochs = state.total_epochs or info.total_epochs
             else:
-                info.status = _word(getattr(self.run, "status", None))
+                if hasattr(self.run, "refresh") or info.status not in ENDED:
+                    info.status = _word(getattr(self.run, "status", None))
                 info.error = getattr(self.run, "error_message", None) or info.error
             self._over = info.status in ENDED
             if self._over:
@@ -266,7 +269,7 @@ class RunFeed:
         """Follow a run that has no event stream."""
         while True:
             over = self.info.status in ENDED
-            self.read_lists(self.run.get_training_metrics() or {})
+            self._read_history()
             self._tell()
             if over:
                 return True
@@ -274,6 +277,19 @@ class RunFeed:
             if not self._listened_to():
                 return False
             self._ask()
+
+    def _read_history(self) -> None:
+        """Ask for all epochs so far: as lists, or of another client's predictor one by one."""
+        if callable(getattr(self.run, "get_training_metrics", None)):
+            self.read_lists(self.run.get_training_metrics() or {})
+            return
+        told = self.run.get_metrics() or {}
+        with self.lock:
+            for report in predictor_reports({"training_metrics": told}):
+                self.log.add(report)
+            # Such a predictor cannot be asked how it stands, but final scores come in the end.
+            if told.get("final_metrics") and not hasattr(self.run, "refresh"):
+                self.info.status = "done"
 
     def read_lists(self, metrics: Mapping[str, Any]) -> None:
         """Take over what ``get_training_metrics()`` returned: one list a figure."""

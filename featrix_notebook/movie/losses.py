@@ -18,7 +18,9 @@ from featrix_notebook.metric_log import SPHERE, MetricLog
 from featrix_notebook.widgets.dashboard import sources
 
 _LOSSES = ("loss", "validation_loss")
-_NO_CURVES = frozenset({"epoch", "phase", "steps", "duration", "time_now", "learning_rate"})
+_NO_CURVES = frozenset(
+    {"epoch", "phase", "step", "steps", "time", "duration", "time_now", "learning_rate"}
+)
 _MOST_CURVES = 3
 
 

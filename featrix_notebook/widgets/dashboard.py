@@ -51,7 +51,8 @@ class TrainingDashboard(FeatrixWidget):
     Parameters
     ----------
     run_or_runs
-        A foundational model or a predictor (trained, training, or waiting to be); or a log: a
+        A foundational model or a predictor (trained, training, or waiting to be), of this client or
+        another one with the same methods; or a log: a
         DataFrame or a mapping of columns with ``loss`` and, where known, ``epoch``, ``step`` (steps
         taken until then), ``time`` (seconds since the start), ``validation_loss``,
         ``learning_rate``, ``gradient_norm`` and any further numbers. A sequence of these, or a
@@ -288,15 +289,14 @@ def sources(given: Any) -> list[Source]:
 
 def _advice(given: Any) -> str:
     return (
-        f"TrainingDashboard needs a model, or a log as a DataFrame or a dict of columns "
-        f"such as {{'epoch': [...], 'loss': [...]}}; a {type(given).__name__} is neither."
+        f"TrainingDashboard needs a model or a predictor, or a log as a DataFrame or a dict of "
+        f"columns such as {{'epoch': [...], 'loss': [...]}}; a {type(given).__name__} is neither."
     )
 
 
 def _is_run(given: Any) -> bool:
-    return callable(getattr(given, "events", None)) or callable(
-        getattr(given, "get_training_metrics", None)
-    )
+    told = ("events", "get_training_metrics", "get_metrics")
+    return any(callable(getattr(given, name, None)) for name in told)
 
 
 def _is_log(given: Any) -> bool:

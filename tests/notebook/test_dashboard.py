@@ -123,3 +123,15 @@ def test_requests_of_the_page_come_from_a_closed_list() -> None:
 def test_misspelt_options_are_refused() -> None:
     with pytest.raises(TypeError, match="no argument 'smoth'"):
         TrainingDashboard({"loss": [1.0]}, smoth=1)
+
+
+def test_places_beside_epochs_are_kept_and_are_no_curves() -> None:
+    log = {"epoch": [1, 2], "global_step": [10, 20], "Elapsed": [1.5, 3.0], "loss": [2.0, 1.0]}
+    table = rows(TrainingDashboard(log))
+    assert table[["epoch", "step", "time"]].to_numpy().tolist() == [[1, 10, 1.5], [2, 20, 3.0]]
+    stepped = rows(TrainingDashboard({"step": [10, 20], "loss": [2.0, 1.0]}))
+    assert stepped["epoch"].tolist() == stepped["step"].tolist() == [10, 20]
+    with pytest.raises(ValueError, match=r"The steps of .* must be numbers that rise"):
+        TrainingDashboard({"step": [20, 10], "loss": [2.0, 1.0]})
+    with pytest.raises(ValueError, match="no column of numbers"):
+        TrainingDashboard({"step": [10, 20], "time": [1.0, 2.0]})

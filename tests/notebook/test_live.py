@@ -276,6 +276,33 @@ def test_a_run_without_a_stream_is_polled(run: Run) -> None:
         feed.control("pause")
 
 
+class VendorPredictor:
+    """As the vendor's: no events, no refresh, no lists; metrics come once it is trained."""
+
+    def __init__(self) -> None:
+        self.id, self.name, self.status, self.polls = f"p-{id(self)}", "theirs", "training", 0
+
+    def get_metrics(self) -> dict[str, Any]:
+        self.polls += 1
+        if self.polls < 3:
+            return {}
+        rows = [
+            {"epoch_idx": i, "loss": 1 / (i + 1), "validation_loss": 0.5, "metrics": {"auc": 0.8}}
+            for i in range(3)
+        ]
+        return {"training_info": rows, "final_metrics": {"auc": 0.8}}
+
+
+def test_a_predictor_of_another_client_is_polled(run: Run) -> None:
+    predictor, listener = VendorPredictor(), Listener()
+    feed = RunFeed.of(predictor)
+    feed.subscribe(listener.changed)
+    wait_for(lambda: not feed.reading, "done")
+    assert epochs(feed) == [1, 2, 3]
+    assert feed.log.column("auc").tolist() == [0.8] * 3
+    assert (feed.info.status, predictor.polls) == ("done", 4)
+
+
 def test_unknown_actions_are_refused(run: Run) -> None:
     with pytest.raises(ValueError, match="known are pause, resume, stop"):
         RunFeed.of(run).control("delete")

@@ -145,19 +145,20 @@ function drawing({ chart }: Part, left: number, top: number, color: (variable: s
     parts.push(`<path d="M${box.x} ${y.toFixed(1)}h${box.width}" stroke="${line}"/>`);
     parts.push(write(label, box.x - 6, y + 4, soft as string, 'text-anchor="end"'));
   }
-  parts.push(`<g clip-path="url(#${clip})" fill="none" stroke-width="2" stroke-linejoin="round">`);
+  parts.push(`<g clip-path="url(#${clip})" fill="none" stroke-linejoin="round">`);
   for (const smooth of [false, true]) {
     for (const [i, drawn] of chart.lines.drawn.entries()) {
       const path = new PathText();
       if (!chart.trace(i, smooth, path, px) || !path.d) continue;
       const faint = !smooth && drawn.smooth ? ' stroke-opacity="0.3"' : "";
-      const { stroke } = drawn.line;
-      parts.push(`<path d="${path.d}" stroke="${color(stroke.color)}" stroke-dasharray="${stroke.dash.join(" ")}"${faint}/>`);
+      const { dash, width } = chart.look(i, smooth);
+      const look = `stroke="${color(drawn.line.stroke.color)}" stroke-width="${width}" stroke-dasharray="${dash.join(" ")}"`;
+      parts.push(`<path d="${path.d}" ${look}${faint}/>`);
     }
   }
   for (const mark of chart.marks) {
     const [x, y] = [box.x + plot.valToPos(mark.x, "x"), box.y + plot.valToPos(mark.y, "y")];
-    parts.push(`<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" stroke="${color(mark.color)}"/>`);
+    parts.push(`<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" stroke-width="2" stroke="${color(mark.color)}"/>`);
   }
   parts.push("</g>");
   const rim = `stroke="${ground}" stroke-width="4" stroke-linejoin="round" paint-order="stroke"`;

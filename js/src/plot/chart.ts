@@ -15,6 +15,30 @@ export interface ChartOptions {
   onZoom(range: [number, number] | null): void;
 }
 
+/** From how many times the width of the chart on a line is a band. */
+const BAND = 4;
+
+/** A path that knows how long it is. */
+class Measured implements Sink {
+  readonly path = new Path2D();
+  length = 0;
+  #x = 0;
+  #y = 0;
+
+  moveTo(x: number, y: number): void {
+    this.path.moveTo(x, y);
+    this.#x = x;
+    this.#y = y;
+  }
+
+  lineTo(x: number, y: number): void {
+    this.path.lineTo(x, y);
+    this.length += Math.abs(x - this.#x) + Math.abs(y - this.#y);
+    this.#x = x;
+    this.#y = y;
+  }
+}
+
 export interface Tick {
   value: number;
   label: string;
@@ -182,12 +206,11 @@ export class Chart {
     return {
       label: line.label,
       scale: "y",
-      dash: line.stroke.dash,
-      width: smooth || !this.#options.endLabels ? 1.75 : 2,
+      ...this.look(at, smooth),
       stroke: () => this.#color(line.stroke.color) + (faint() ? "4d" : ""),
-      paths: () => {
-        const stroke = new Path2D();
-        return this.trace(at, smooth, stroke, 1) ? { stroke } : null;
+      paths: (plot) => {
+        const stroke = this.#path(plot, at, smooth);
+        return stroke && { stroke };
       },
       points: { show: false },
     };
@@ -214,6 +237,26 @@ export class Chart {
     const x = (row: number): number => (left + ((drawn.x[row] as number) - from) * along) / unit;
     trace(sink, reach, drawn.rows[0], drawn.rows[1], drawn.starts, { x, y });
     return true;
+  }
+
+  /** Width and dashes of a line. */
+  look(at: number, smooth: boolean): { width: number; dash: number[] } {
+    const drawn = this.lines.drawn[at];
+    if (drawn?.bands[Number(smooth)]) return { width: 1, dash: [] };
+    return { width: smooth || !this.#options.endLabels ? 1.75 : 2, dash: drawn?.line.stroke.dash ?? [] };
+  }
+
+  /**
+   * A line that goes up and down all the time is drawn as a band of thin strokes: dashes could not
+   * be seen in it, and strokes of more than a pixel take many times as long.
+   */
+  #path(plot: uPlot, at: number, smooth: boolean): Path2D | null {
+    const path = new Measured();
+    const drawn = this.lines.drawn[at];
+    if (!drawn || !this.trace(at, smooth, path, 1)) return null;
+    drawn.bands[Number(smooth)] = path.length > BAND * plot.bbox.width;
+    Object.assign(plot.series[1 + at + (smooth ? this.lines.drawn.length : 0)] ?? {}, this.look(at, smooth));
+    return path.path;
   }
 
   #range(): [number, number] {

@@ -49,6 +49,8 @@ export interface Drawn {
   rows: [number, number];
   seen: [number, number];
   starts: number[] | null;
+  /** Whether the raw and the smooth line are bands. */
+  bands: [boolean, boolean];
 }
 
 /** What is kept of a line from one drawing to the next. */
@@ -76,7 +78,7 @@ export class Lines {
       // One row on either side is drawn too, so that lines run to the edge.
       const rows: [number, number] = [Math.max(0, seen[0] - 1), Math.min(x.length, seen[1] + 1)];
       const starts = columns(x, rows[0], rows[1], from, to, pixels);
-      return lines.map(({ line, y }) => ({ line, x, rows, seen, starts, ...this.#reach(line.key, y, data) }));
+      return lines.map(({ line, y }) => ({ line, x, rows, seen, starts, bands: [false, false], ...this.#reach(line.key, y, data) }));
     });
   }
 

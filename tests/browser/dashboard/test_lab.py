@@ -98,3 +98,47 @@ def test_grows_and_obeys_while_the_kernel_is_busy(
     page.wait_for_timeout(1000)
     notebook.screenshot("dashboard-dark")
     assert notebook.complaints == []
+
+
+def test_an_interrupt_and_a_page_loaded_anew_lose_nothing(
+    lab: Any, open_notebook: Callable[[str], Any]
+) -> None:
+    endless = RUN.replace("[], 2000", "[], 100_000")
+    cells = [new_code_cell(endless), new_code_cell(BUSY)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "broken.ipynb")
+    notebook = open_notebook("broken.ipynb")
+    page = notebook.page
+
+    def epoch() -> int:
+        fact = page.locator("[data-fact=epoch]")
+        return int(fact.inner_text().split(" ")[0]) if fact.count() else 0
+
+    notebook.run(0)
+    notebook.start(1)
+    wait_until(lambda: epoch() > 5, "the run is under way")
+    notebook.command("notebook:interrupt-kernel")
+    outputs = (
+        "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.outputs.toJSON()"
+    )
+    wait_until(lambda: page.evaluate(outputs), "the cell was interrupted")
+    assert page.evaluate(outputs)[0]["ename"] == "KeyboardInterrupt"
+    before = epoch()
+    wait_until(lambda: epoch() > before + 5, "the curve goes on")
+    notebook.command("docmanager:save")
+    wait_until(lambda: "KeyboardInterrupt" in saved(lab, "broken.ipynb"), "it is saved")
+    before = epoch()
+    notebook.open()  # the browser loads the page anew; the kernel and the widget in it are the same
+    wait_until(lambda: epoch() > before, "the widget is back, and ahead of where it was")
+    page.get_by_role("button", name="Stop training early").click()
+    page.wait_for_function("() => document.querySelector('.ftx-pill')?.innerText === 'Done'")
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="CSV", exact=True).click()
+    lines = caught.value.path().read_text().splitlines()[1:]
+    epochs = [int(line.split(",")[0]) for line in lines]
+    assert epochs == list(range(1, notebook.python("len(dashboard._sources[0].log)") + 1))
+
+
+def saved(lab: Any, name: str) -> str:
+    text: str = (lab.notebooks / name).read_text(encoding="utf-8")
+    return text
