@@ -22,6 +22,7 @@ from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
 from featrix_server.pending import Pending
 from featrix_server.prediction_log import PredictionLog
+from featrix_server.quota import Quota
 from featrix_server.responses import SafeJSONResponse
 from featrix_server.routes import (
     create,
@@ -97,6 +98,7 @@ def create_app(
         models=ModelCache(settings.encode_cache_models, settings.data_dir / "compile-cache"),
         events=EventHub(database),
         predictions=PredictionLog(database, settings.keep_predictions),
+        quota=Quota(database, settings.predictions_per_day),
         vectors=VectorIndexes(
             database, store, settings.vector_cache_databases, settings.vector_exact_below
         ),

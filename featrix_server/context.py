@@ -17,6 +17,7 @@ from featrix_server.errors import ApiError, invalid_input
 from featrix_server.jobs.events import EventHub
 from featrix_server.models import ModelCache
 from featrix_server.prediction_log import PredictionLog
+from featrix_server.quota import Quota
 from featrix_server.schemas import ErrorBody
 from featrix_server.settings import Settings
 from featrix_server.store import Store
@@ -33,6 +34,7 @@ class Context:
     models: ModelCache
     events: EventHub
     predictions: PredictionLog
+    quota: Quota
     vectors: VectorIndexes
     endpoints: Endpoints
 

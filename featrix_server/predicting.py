@@ -18,7 +18,7 @@ from featrix_server.prediction_log import Asker, PredictionLog, new_uuids
 from featrix_server.prediction_notices import prediction_notices
 from featrix_server.predictor_creation import refusing
 from featrix_server.predictor_schemas import TrainingInProgress
-from featrix_server.quota import check_quota
+from featrix_server.quota import Quota
 from featrix_server.responses import SafeJSONResponse
 from featrix_server.store import predictor_folder
 
@@ -65,7 +65,7 @@ class Asked:
     model: PredictorModel
     log: PredictionLog
     database: Database
-    daily_limit: int
+    quota: Quota
 
     @property
     def names(self) -> dict[str, Any]:
@@ -92,7 +92,12 @@ class Asked:
         ApiError
             429 if that is more than may be asked in a day.
         """
-        check_quota(self.database, self.daily_limit, self.row.predictor_id, len(records))
+        with self.quota.take(self.row.predictor_id, len(records)):
+            return self._predict(records, preference, asker, is_batch)
+
+    def _predict(
+        self, records: list[Any], preference: str | None, asker: Asker, is_batch: bool
+    ) -> list[dict[str, Any]]:
         start = time.perf_counter()
         try:
             with refusing():
@@ -188,8 +193,7 @@ def ask(context: Context, session_id: str, predictor_id: str) -> Asked | Respons
     model = context.models.predictor(predictor_folder(space, predictor_id), space)
     if model is None:
         return _not_yet(row)
-    limit = context.settings.predictions_per_day
-    return Asked(row, model, context.predictions, context.database, limit)
+    return Asked(row, model, context.predictions, context.database, context.quota)
 
 
 def _not_yet(row: Any) -> Response:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
@@ -23,35 +27,68 @@ def used_today(database: Database, predictor_id: str) -> int:
         return int(session.scalar(query) or 0)
 
 
-def check_quota(database: Database, limit: int, predictor_id: str, wanted: int) -> None:
-    """Refuse a request that goes beyond the limit of the day.
+class Quota:
+    """The limit of a day. Requests that come at the same moment stay within it together.
 
-    Requests that come at the same moment may together go a little beyond it.
+    Where several servers share a database, each knows what the others have answered, but not what
+    they are about to.
 
     Parameters
     ----------
+    database
     limit
         Predictions a day; 0: any number.
-    wanted
-        Records in the request.
-
-    Raises
-    ------
-    ApiError
-        429, to be tried again tomorrow.
     """
-    if not limit:
-        return
-    used = used_today(database, predictor_id)
-    if used + wanted > limit:
-        moment = now()
-        midnight = (moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-        raise ApiError(
-            429,
-            "quota",
-            f"The predictor {predictor_id!r} answers {limit:,} predictions a day; {used:,} of "
-            f"them are used up, and {wanted:,} more are asked for.",
-            hint="The next day begins at midnight UTC. FEATRIX_SERVER_PREDICTIONS_PER_DAY on the "
-            "server is the limit.",
-            retry_after_s=math.ceil((midnight - moment).total_seconds()),
-        )
+
+    def __init__(self, database: Database, limit: int) -> None:
+        self._database = database
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._day = ""
+        self._taken: Counter[str] = Counter()  # by predictor: also what is not logged yet
+
+    @contextmanager
+    def take(self, predictor_id: str, wanted: int) -> Iterator[None]:
+        """Count the records of a request, or refuse it; an `ApiError` inside gives them back.
+
+        Raises
+        ------
+        ApiError
+            429, to be tried again tomorrow.
+        """
+        if not self._limit:
+            yield
+            return
+        day = self._reserve(predictor_id, wanted)
+        try:
+            yield
+        except ApiError:  # of the question: no record was answered
+            with self._lock:
+                if self._day == day:
+                    self._taken[predictor_id] -= wanted
+            raise
+
+    def _reserve(self, predictor_id: str, wanted: int) -> str:
+        with self._lock:
+            moment = now()
+            if self._day != (day := f"{moment:%Y-%m-%d}"):
+                self._day = day
+                self._taken.clear()
+            used = max(self._taken[predictor_id], used_today(self._database, predictor_id))
+            if used + wanted > self._limit:
+                raise _used_up(predictor_id, self._limit, used, wanted, moment)
+            self._taken[predictor_id] = used + wanted
+            return day
+
+
+def _used_up(predictor_id: str, limit: int, used: int, wanted: int, moment: datetime) -> ApiError:
+    midnight = (moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return ApiError(
+        429,
+        "quota",
+        f"The predictor {predictor_id!r} answers {limit:,} predictions a day; {used:,} of "
+        f"them are used up, and {wanted:,} more are asked for.",
+        hint="The next day begins at midnight UTC. FEATRIX_SERVER_PREDICTIONS_PER_DAY on the "
+        "server is the limit.",
+        retry_after_s=math.ceil((midnight - moment).total_seconds()),
+    )

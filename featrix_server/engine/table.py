@@ -158,7 +158,7 @@ def read_table(
     try:
         local = fetch(source, folder, name, max_bytes)
         unfinished = folder / "table.parquet"
-        _convert(local, unfinished, folder, name)
+        _convert(local, unfinished, folder, name, max_bytes)
         unfinished.replace(dest)
     except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise _machine_fault(error, name) from error
@@ -167,10 +167,10 @@ def read_table(
     return open_table(dest)
 
 
-def _convert(local: Path, target: Path, folder: Path, name: str) -> None:
+def _convert(local: Path, target: Path, folder: Path, name: str, max_bytes: int) -> None:
     kind = format_of(local, name)
     if kind == "parquet":
-        convert_parquet(local, target, name)
+        convert_parquet(local, target, name, max_bytes)
         return
     text, encoding = as_utf8(local, folder, name)
     if kind == "csv":

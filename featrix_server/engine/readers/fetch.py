@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from featrix_server.engine.readers.report import TableError
+from featrix_server.engine.readers.report import TableError, too_large
 
 CHUNK = 1 << 20
 
@@ -61,17 +61,8 @@ def fetch(source: str | Path, folder: Path, filename: str, max_bytes: int) -> Pa
     if magic == b"\x1f\x8b":
         local = _gunzip(local, folder / "plain", filename, max_bytes)
     if local.stat().st_size > max_bytes:
-        raise _too_large(filename, max_bytes)
+        raise too_large(filename, max_bytes)
     return local
-
-
-def _too_large(filename: str, max_bytes: int) -> TableError:
-    return TableError(
-        f"{filename} holds more than {max_bytes / 2**20:,.0f} MB uncompressed",
-        code="too_large",
-        hint="Send fewer rows, or raise the server's limit",
-        field="file",
-    )
 
 
 def _download(url: str, target: Path, max_bytes: int) -> Path:
@@ -142,7 +133,7 @@ def _copy(chunks: Iterator[bytes], target: Path, name: str, max_bytes: int) -> N
         for chunk in chunks:
             size += len(chunk)
             if size > max_bytes:
-                raise _too_large(name, max_bytes)
+                raise too_large(name, max_bytes)
             out.write(chunk)
 
 

@@ -18,10 +18,10 @@ from featrix_server.engine.readers.canonical import (
     write_batches,
 )
 from featrix_server.engine.readers.delimited import clean_names
-from featrix_server.engine.readers.report import ReadReport, TableError
+from featrix_server.engine.readers.report import ReadReport, TableError, too_large
 
 
-def convert_parquet(path: Path, target: Path, filename: str) -> None:
+def convert_parquet(path: Path, target: Path, filename: str, max_bytes: int) -> None:
     """Write a Parquet file's rows to `target`, with a report in its footer.
 
     Integers become int64, other numbers float64 (not finite: missing), nested values JSON text,
@@ -30,7 +30,8 @@ def convert_parquet(path: Path, target: Path, filename: str) -> None:
     Raises
     ------
     TableError
-        For a broken file or duplicate names.
+        For a broken file or duplicate names, or if its rows take more than `max_bytes`: as it
+        says itself, and as they are found to. A few bytes can stand for millions of equal rows.
     """
     try:
         file = pq.ParquetFile(path)
@@ -43,13 +44,17 @@ def convert_parquet(path: Path, target: Path, filename: str) -> None:
                 for name, field in zip(names, file.schema_arrow, strict=True)
             ]
         )
+        groups = (file.metadata.row_group(n) for n in range(file.num_row_groups))
+        if sum(group.total_byte_size for group in groups) > max_bytes:
+            raise too_large(filename, max_bytes)
         infinite = dict.fromkeys(names, 0)
 
         def report(rows: int) -> ReadReport:
             changed = notes_on_infinities(infinite)
             return ReadReport("parquet", "binary", None, rows, notes=(*notes, *changed))
 
-        write_batches(_plain_batches(file, schema, infinite), schema, target, report)
+        batches = _limited(_plain_batches(file, schema, infinite), filename, max_bytes)
+        write_batches(batches, schema, target, report)
     except TableError:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -89,6 +94,17 @@ def _plain_batches(
             _plain(cells, kind) for cells, kind in zip(batch.columns, schema.types, strict=True)
         ]
         yield pa.RecordBatch.from_arrays(without_infinities(plain, infinite), schema=schema)
+
+
+def _limited(
+    batches: Iterator[pa.RecordBatch], filename: str, max_bytes: int
+) -> Iterator[pa.RecordBatch]:
+    size = 0
+    for batch in batches:
+        size += batch.nbytes
+        if size > max_bytes:
+            raise too_large(filename, max_bytes)
+        yield batch
 
 
 def _plain(column: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -24,6 +24,16 @@ class BadLine:
     text: str
 
 
+def too_large(filename: str, max_bytes: int) -> TableError:
+    """Return the error for a file that holds too much, however small it is."""
+    return TableError(
+        f"{filename} holds more than {max_bytes / 2**20:,.0f} MB uncompressed",
+        code="too_large",
+        hint="Send fewer rows, or raise the server's limit",
+        field="file",
+    )
+
+
 @dataclass(frozen=True)
 class ReadReport:
     """How a file was read.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -295,3 +297,18 @@ def test_the_quota_of_a_day_is_told_twice_and_then_kept(
     facts = [one["data"] for one in told(receiver, "alert_quota_threshold")]
     assert [(one["used"], one["threshold"]) for one in facts] == [(160, 0.8), (199, 0.95)]
     assert {one["limit"] for one in facts} == {200}
+
+
+def test_requests_at_the_same_moment_stay_within_the_quota(asked: Asked, tmp_path: Path) -> None:
+    with (
+        asked.copy(tmp_path / "data", predictions_per_day=20) as own,
+        ThreadPoolExecutor(16) as threads,
+    ):
+        refused = own.post("plan", "predict_table", records=rows(2), best_metric_preference="luck")
+        assert refused.status_code == 422  # costs nothing
+        ask = functools.partial(own.post, "plan", "predict_table")
+        answers = [*threads.map(lambda _: ask(records=rows(3)), range(16))]
+        codes = [one.status_code for one in answers]
+        assert sorted(codes) == [200] * 6 + [429] * 10
+        assert own.post("plan", "predict_table", records=rows(2)).status_code == 200
+        assert own.post("plan", "predict", query_record=rows(1)[0]).status_code == 429

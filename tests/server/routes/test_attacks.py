@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from .conftest import KEY, UPLOAD, Server, make_table
@@ -146,6 +148,22 @@ def test_a_small_file_that_unpacks_to_too_much_is_refused(
         body = assert_envelope(server.upload(bomb, filename), 413, "too_large")
         assert "uncompressed" in body["error"]
         assert body["hint"]
+    server.assert_nothing_left()
+    server.assert_serving()
+
+
+def test_a_parquet_file_that_unpacks_to_too_much_is_refused(
+    make_server: Callable[..., Server],
+) -> None:
+    server = make_server(max_upload_bytes=20_000)
+    equal = pa.table({name: pa.array(["x" * 20]).take(pa.array([0] * 50_000)) for name in "ab"})
+    said = pa.table({"a": range(50_000), "b": range(50_000)})
+    for table, options in ((equal, {}), (said, {"column_encoding": "DELTA_BINARY_PACKED"})):
+        file = io.BytesIO()
+        pq.write_table(table, file, use_dictionary=table is equal, compression="zstd", **options)
+        assert len(file.getvalue()) < 20_000
+        body = assert_envelope(server.upload(file.getvalue(), "t.parquet"), 413, "too_large")
+        assert "uncompressed" in body["error"]
     server.assert_nothing_left()
     server.assert_serving()
 
