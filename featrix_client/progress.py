@@ -3,6 +3,7 @@ something is interrupted. In a terminal or a notebook."""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ def upload_bar(name: str, size: int) -> Iterator[Callable[[int], object]]:
 def slow_bar(what: str, total: int | None, unit: str = "row") -> Iterator[Callable[[int], object]]:
     """Show how far something is, once it has taken longer than `PATIENCE_S`.
 
+    What is done beside the main thread shows nothing: nobody waits for it.
+
     Yields
     ------
     callable
@@ -52,7 +55,8 @@ def slow_bar(what: str, total: int | None, unit: str = "row") -> Iterator[Callab
     from tqdm.auto import tqdm
 
     look = {} if total is not None else {"bar_format": "{desc}: {elapsed}"}
-    with tqdm(total=total, desc=what, unit=unit, delay=PATIENCE_S, **look) as bar:
+    hidden = threading.current_thread() is not threading.main_thread()
+    with tqdm(total=total, desc=what, unit=unit, delay=PATIENCE_S, disable=hidden, **look) as bar:
         yield bar.update
 
 

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from featrix_client.progress import slow_bar
 from featrix_notebook import coding
 
 if TYPE_CHECKING:
@@ -162,14 +163,17 @@ def color_answers(
     answers: dict[str, Any] = {}
     now = widget._color_by, widget._coding
     most = min(_MOST_COLORS, _MOST_CODES // max(1, len(widget._order)))
+    choices = widget.choices()[:most]
     try:
-        for place, choice in enumerate(widget.choices()[:most]):
-            widget._color_by, widget._coding = widget._code(choice.key)
-            described = widget._describe()
-            changed = {**spec, "color": described["color"], "summary": described["summary"]}
-            codes = widget._coding.codes[widget._order].tobytes()
-            answers[f"color/{place}"] = {"state": {"_codes": coded(codes), "_spec": changed}}
-            answers |= also(described)
-    finally:
+        with slow_bar("Colours of the page", len(choices), "colour") as advance:
+            for place, choice in enumerate(choices):
+                widget._color_by, widget._coding = widget._code(choice.key)
+                described = widget._describe()
+                changed = {**spec, "color": described["color"], "summary": described["summary"]}
+                codes = widget._coding.codes[widget._order].tobytes()
+                answers[f"color/{place}"] = {"state": {"_codes": coded(codes), "_spec": changed}}
+                answers |= also(described)
+                advance(1)
+    finally:  # an interrupt leaves the widget as it was
         widget._color_by, widget._coding = now
     return answers

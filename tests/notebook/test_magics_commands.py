@@ -92,6 +92,8 @@ def test_from_a_table_to_predictions_on_a_real_server(
     heatmap.close()
     assert isinstance(line(loaded, "card"), ModelCard)
     assert line(loaded, "card fm")["data_summary"]["total_rows"] == 300
+    page = line(loaded, f"export fm {tmp_path / 'report.html'}")
+    assert "Predicting sex" in page.read_text()
     scores = line(loaded, "compare predictor predictor")
     assert scores["accuracy"].tolist() == [predictor.accuracy] * 2
 
