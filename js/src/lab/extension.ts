@@ -13,6 +13,7 @@ const RANK = -20;
 interface Rendermime {
   addFactory(factory: object, rank: number): void;
   createRenderer(mimeType: string): Renderer;
+  getFactory(mimeType: string): object | undefined;
 }
 
 interface App {
@@ -31,7 +32,11 @@ const plugin = {
   activate(app: App): void {
     app.docRegistry.addWidgetExtension("Notebook", {
       createNew({ content: { rendermime } }) {
-        const createRenderer = () => keepsPicture(rendermime.createRenderer(VIEW));
+        // Where widgets are switched off nobody draws their view, and the picture is an image like any.
+        const createRenderer = () =>
+          rendermime.getFactory(VIEW)
+            ? keepsPicture(rendermime.createRenderer(VIEW))
+            : rendermime.createRenderer("image/png");
         // Like widgets: not drawn in a notebook that is not trusted, which shows the PNG by itself.
         rendermime.addFactory({ safe: false, mimeTypes: [OURS], createRenderer }, RANK);
       },
