@@ -37,8 +37,9 @@ class Coding:
     """How a column is coloured.
 
     ``codes`` is uint8 (n,): 0 missing; a category's place from 1; or 1..255 along the scale of a
-    number. ``ticks`` are (place in 0..1, label) on the colour bar; ``open_low`` and ``open_high``
-    say that values beyond the ends take the colour of the end.
+    number, from ``low`` to ``high`` (of ``dates`` in seconds since 1970). ``ticks`` are (place in
+    0..1, label) on the colour bar; ``open_low`` and ``open_high`` say that values beyond the ends
+    take the colour of the end.
     """
 
     kind: str
@@ -47,6 +48,9 @@ class Coding:
     entries: tuple[tuple[str, int], ...] = ()
     missing: int = 0
     ticks: tuple[tuple[float, str], ...] = ()
+    low: float | None = None
+    high: float | None = None
+    dates: bool = False
     open_low: bool = False
     open_high: bool = False
 
@@ -58,6 +62,9 @@ class Coding:
             "entries": [{"label": label, "count": count} for label, count in self.entries],
             "missing": self.missing,
             "ticks": [{"at": at, "label": label} for at, label in self.ticks],
+            "low": self.low,
+            "high": self.high,
+            "dates": self.dates,
             "openLow": self.open_low,
             "openHigh": self.open_high,
         }
@@ -165,6 +172,9 @@ def _code_numbers(numbers: NDArray[np.float64], *, dates: bool) -> Coding:
         NUMBER_COLORS,
         missing=missing,
         ticks=tuple(_date_ticks(low, high) if dates else _ticks(low, high)),
+        low=low,
+        high=high,
+        dates=dates,
         open_low=bool((numbers < low).any()),
         open_high=bool((numbers > high).any()),
     )

@@ -7,7 +7,7 @@ mapping of columns or a plain array all become one :class:`Points`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,6 +48,8 @@ class Points:
         The number of clusters to show by default, or None.
     column_types
         Column name to the engine's type word, where it is known.
+    derived
+        Further columns (n,) that are no part of the table, such as predictions.
     embeddings
         The rows' full vectors, float (n, d), where the caller gave them.
     placed
@@ -63,6 +65,7 @@ class Points:
     clusters: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
     best_k: int | None = None
     column_types: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[Hashable, pd.Series] = field(default_factory=dict)
     embeddings: NDArray[Any] | None = None
     placed: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     title: str = ""

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import requests
 import traitlets
 from numpy.typing import NDArray
 
 from featrix_notebook import coding, frames, pages
 from featrix_notebook.coding import Coding
+from featrix_notebook.explore import predicting
+from featrix_notebook.explore.density import density
 from featrix_notebook.live import ENDED, RunFeed
 from featrix_notebook.widgets import sphere_colors
 from featrix_notebook.widgets.base import FeatrixWidget
 from featrix_notebook.widgets.desk import RowsDesk
 from featrix_notebook.widgets.rows import in_range
-from featrix_notebook.widgets.sphere_colors import Choice
+from featrix_notebook.widgets.sphere_colors import DENSITY, Choice
 from featrix_notebook.widgets.sphere_groups import Signatures
 from featrix_notebook.widgets.sphere_near import KnowsSpace
 from featrix_notebook.widgets.sphere_place import PlacesRecords
@@ -40,8 +44,10 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
         mapping of columns, the dict that ``get_projections()`` returns, or an array (n, 3).
         Positions are brought to the unit sphere.
     color_by
-        A column name; ``"cluster"`` (the model's best number of clusters) or ``"cluster_5"``; or
-        one value a row. By default the clusters, where there are any.
+        A column name; ``"cluster"`` (the model's best number of clusters) or ``"cluster_5"``;
+        ``"density"``, how crowded the sphere is around each row (1: as an even spread would be);
+        a predictor, which is asked for every row, or ``(predictor, "class")`` for the
+        probability of a class; or one value a row. By default the clusters, where there are any.
     rows
         With an array of positions: the table rows they stand for.
     embeddings
@@ -137,7 +143,7 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
 
     @property
     def color_by(self) -> Hashable | None:
-        """The column that colours the points; assign a name, or one value a row, to change it."""
+        """What colours the points, by name; assign what the constructor takes to change it."""
         return self._color_by
 
     @color_by.setter
@@ -151,10 +157,25 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
 
     def choices(self) -> list[Choice]:
         """What the points can be coloured by."""
-        return sphere_colors.choices(self._points)
+        found = sphere_colors.choices(self._points)
+        if len(self._points) and DENSITY not in self._points.rows.columns:
+            found.append(Choice(DENSITY, "Density of rows", "Sphere"))
+        return found
 
     def _code(self, color_by: Any) -> tuple[Hashable | None, Coding]:
+        predictor, label = color_by if isinstance(color_by, tuple) else (color_by, None)
+        if predicting.is_predictor(predictor):
+            if not len(self._points):  # before a model's first epoch there is nothing to ask of
+                return None, coding.plain(0)
+            found = predicting.predict_rows(predictor, self._points.rows, label)
+            self._derive(found.columns)
+            color_by = found.first
+        elif isinstance(color_by, str) and color_by == DENSITY:
+            self._derive({DENSITY: pd.Series(density(self._points.xyz))})
         return sphere_colors.code(self._points, color_by)
+
+    def _derive(self, columns: Mapping[Hashable, pd.Series]) -> None:
+        self._points = replace(self._points, derived={**self._points.derived, **columns})
 
     def _describe(self) -> dict[str, Any]:
         """All that is small, as one JSON object for the page (`js/src/sphere/store.ts`)."""
@@ -220,9 +241,9 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
             self._refreshed_at = time.monotonic()
             self._take(points)
             try:
-                self._color_by, self._coding = sphere_colors.code(points, self._wanted)
-            except ValueError as error:
-                self._color_by, self._coding = sphere_colors.code(points, None)
+                self._color_by, self._coding = self._code(self._wanted)
+            except (ValueError, requests.RequestException) as error:
+                self._color_by, self._coding = self._code(None)
                 self._points = replace(points, notes=(*points.notes, str(error)))
             with self.hold_sync():
                 self._positions = _quantise(points.xyz[self._order])

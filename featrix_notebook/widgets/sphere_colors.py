@@ -15,6 +15,7 @@ from featrix_notebook.frames import Points
 
 CLUSTER = "cluster"
 VALUES = "values"
+DENSITY = "density"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ def choices(points: Points) -> list[Choice]:
         Choice(f"{CLUSTER}_{k}", f"{k} clusters", "Clusters") for k in sorted(points.clusters)
     ]
     found += [Choice(name, coding.text(name), "Columns") for name in points.rows.columns]
+    found += [
+        Choice(name, coding.text(name), "Predictions") for name in points.derived if name != DENSITY
+    ]
     return found
 
 
@@ -73,6 +77,8 @@ def code(points: Points, color_by: Any) -> tuple[Hashable | None, Coding]:
         return VALUES, coding.code_column(values)
     if isinstance(color_by, Hashable) and color_by in points.rows.columns:
         return color_by, _code_column(points, color_by)
+    if isinstance(color_by, Hashable) and color_by in points.derived:
+        return color_by, coding.code_column(points.derived[color_by])
     k = cluster_number(points, color_by)
     if k is not None:
         return color_by, coding.code_clusters(points.clusters[k])

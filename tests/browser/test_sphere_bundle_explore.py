@@ -260,6 +260,31 @@ def test_a_new_record_is_placed_and_taken_away(open_sphere: Open) -> None:
     assert opened.page.locator(".ftx-sphere-marks li").count() == 0
 
 
+def test_range_handles_hide_what_is_outside(open_sphere: Open) -> None:
+    xyz, rows = table()
+    opened: Any = open_sphere(SphereExplorer(xyz, rows=rows, color_by="age"))
+    low = opened.page.get_by_label("Lowest value shown")
+    high = opened.page.get_by_label("Highest value shown")
+    before = low.get_attribute("aria-valuetext")
+    low.focus()
+    # Many steps at once.
+    assert opened.changed_by(lambda: [low.press("PageUp") for _ in range(6)]) > 1000
+    edge = float(low.get_attribute("aria-valuetext"))
+    assert edge > float(before)
+    assert "shown" in opened.page.locator(".ftx-sphere-range").inner_text()
+    opened.page.get_by_role("button", name="Select shown").click()
+    opened.settle()
+    chosen = opened.widget.selection["age"]
+    assert chosen.min() >= edge - 0.5
+    assert len(chosen) == pytest.approx((rows["age"] >= edge).sum(), abs=25)
+    high.press("Home")
+    assert high.input_value() == low.input_value(), "handles cross"
+    opened.page.get_by_label("Colour by", exact=True).select_option(label="Density of rows")
+    opened.settle()
+    assert low.input_value() == "1"
+    assert opened.widget.color_by == "density"
+
+
 def test_a_page_without_a_kernel_finds_the_same(browser: Browser, tmp_path: Path) -> None:
     n = 40
     rows = pd.DataFrame(

@@ -225,9 +225,22 @@ export class Figure {
       this.hidden.clear();
       if (!alone) for (const other of all) if (other !== code) this.hidden.add(other);
     } else if (!this.hidden.delete(code)) this.hidden.add(code);
+    this.#filtered();
+  }
+
+  #filtered(): void {
     this.#repaint();
     const shown = this.shown().length;
     this.#announcer.say(`${shown.toLocaleString("en")} of ${this.#store.spec.n.toLocaleString("en")} rows shown`);
+  }
+
+  /** Of a number, hide all codes but those from `low` to `high`. */
+  setRange(low: number, high: number): void {
+    for (let code = 1; code < 256; code++) {
+      if (code < low || code > high) this.hidden.add(code);
+      else this.hidden.delete(code);
+    }
+    this.#filtered();
   }
 
   /** The points that the legend does not hide. */

@@ -12,28 +12,43 @@ export interface LegendHandlers {
   toggle(code: number, only: boolean): void;
 }
 
+/** What lies on the colour bar of a number. */
+export interface OnBar {
+  readonly el: HTMLElement;
+  render(color: ColorSpec, hidden: ReadonlySet<number>): void;
+}
+
 export class Legend {
   readonly el = h("div", { class: "ftx-sphere-legend" });
   readonly #handlers: LegendHandlers;
+  readonly #onBar: OnBar | null;
+  // What is on the bar stays where they are while the rest is built anew: a person may hold it.
+  readonly #strip = h("div", { class: "ftx-sphere-strip" });
+  readonly #scale = h("div");
+  readonly #list = h("div");
 
-  constructor(handlers: LegendHandlers) {
+  constructor(handlers: LegendHandlers, onBar: OnBar | null = null) {
     this.#handlers = handlers;
+    this.#onBar = onBar;
+    this.el.append(this.#strip, ...(onBar ? [onBar.el] : []), this.#scale, this.#list);
   }
 
   render(color: ColorSpec, hidden: ReadonlySet<number>, shapes: boolean): void {
     const focused = this.#focusedCode();
-    const parts: HTMLElement[] = [];
-    if (color.kind === "number") parts.push(colorBar(color));
+    const number = color.kind === "number";
+    this.#strip.hidden = !number;
+    this.#strip.style.background = number ? `linear-gradient(to right, ${color.colors.join(", ")})` : "";
+    const scale = number ? [h("div", { class: "ftx-sphere-bar" }, ...ticks(color))] : [];
+    this.#scale.replaceChildren(...scale);
+    this.#onBar?.render(color, hidden);
     const items = color.entries.map((entry, i) =>
       this.#item(entry.label, entry.count, i + 1, color.colors[i] ?? MISSING, hidden, shapes),
     );
     if (color.missing > 0) {
       items.push(this.#item("Missing", color.missing, 0, MISSING, hidden, false));
     }
-    if (items.length) {
-      parts.push(h("ul", { "aria-label": "Legend: press to hide or show" }, ...items));
-    }
-    this.el.replaceChildren(...parts);
+    const list = items.length ? [h("ul", { "aria-label": "Legend: press to hide or show" }, ...items)] : [];
+    this.#list.replaceChildren(...list);
     if (focused !== null) this.#button(focused)?.focus();
   }
 
@@ -91,23 +106,16 @@ function swatch(color: string, shape: number): Element {
   return svg;
 }
 
-function colorBar(color: ColorSpec): HTMLElement {
-  const strip = h("div", { class: "ftx-sphere-strip" });
-  strip.style.background = `linear-gradient(to right, ${color.colors.join(", ")})`;
+function ticks(color: ColorSpec): HTMLElement[] {
   const last = color.ticks.length - 1;
-  const ticks = color.ticks.map(({ at, label }, i) => {
+  const labels = color.ticks.map(({ at, label }, i) => {
     const open = (i === 0 && color.openLow && at === 0 && "≤ ") || (i === last && color.openHigh && at === 1 && "≥ ") || "";
     const tick = h("span", {}, open + label);
     tick.style.left = `${at * 100}%`;
     return tick;
   });
+  const parts: HTMLElement[] = [h("div", { class: "ftx-sphere-ticks" }, ...labels)];
   const ends = [color.openLow && "lower", color.openHigh && "higher"].filter(Boolean).join(" and ");
-  const bar = h(
-    "div",
-    { class: "ftx-sphere-bar" },
-    strip,
-    h("div", { class: "ftx-sphere-ticks" }, ...ticks),
-  );
-  if (ends) bar.append(h("p", { class: "ftx-note" }, `Values ${ends} than the scale take its end colour.`));
-  return bar;
+  if (ends) parts.push(h("p", { class: "ftx-note" }, `Values ${ends} than the scale take its end colour.`));
+  return parts;
 }

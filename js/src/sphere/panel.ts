@@ -3,12 +3,14 @@
 import { h, setText } from "../shared/dom.ts";
 import { Chooser } from "./chooser.ts";
 import { Legend } from "./legend.ts";
+import { Range } from "./range.ts";
 import { Tabs, type Tab } from "./tabs.ts";
 import type { Spec } from "./store.ts";
 
 export interface PanelHandlers {
   colorBy(choice: number): void;
   toggle(code: number, only: boolean): void;
+  range(low: number, high: number): void;
   shapes(on: boolean): void;
   size(pixels: number): void;
   opacity(value: number): void;
@@ -44,7 +46,7 @@ export class Panel {
 
   /** `tabs` come beside the page of colours. */
   constructor(handlers: PanelHandlers, tabs: readonly Tab[]) {
-    this.#legend = new Legend({ toggle: handlers.toggle });
+    this.#legend = new Legend({ toggle: handlers.toggle }, new Range(handlers.range));
     this.#chooser = new Chooser(handlers.colorBy);
     this.#shapes.addEventListener("change", () => handlers.shapes(this.#shapes.checked));
     this.#size.addEventListener("input", () => handlers.size(Number(this.#size.value)));

@@ -19,6 +19,10 @@ export interface ColorSpec extends Coding {
   entries: { label: string; count: number }[];
   missing: number;
   ticks: { at: number; label: string }[];
+  /** Ends of the scale of a number, of dates in seconds since 1970. */
+  low?: number | null;
+  high?: number | null;
+  dates?: boolean;
   openLow: boolean;
   openHigh: boolean;
 }

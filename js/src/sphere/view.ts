@@ -45,6 +45,7 @@ export class SphereView {
     this.#panel = new Panel({
       colorBy: (choice) => void this.#colorBy(choice),
       toggle: (code, only) => figure.toggle(code, only),
+      range: (low, high) => figure.setRange(low, high),
       shapes: (on) => figure.setShapes(on),
       size: (pixels) => figure.setStyle({ size: pixels }),
       opacity: (value) => figure.setStyle({ opacity: value }),
