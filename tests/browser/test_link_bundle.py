@@ -90,7 +90,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Link], Linked]]
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else 0)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path.as_uri())
-        page.locator("#widgets > div > .ftx").nth(len(joined.widgets) - 1).wait_for()
+        page.locator("main [data-widget] > .ftx").nth(len(joined.widgets) - 1).wait_for()
         linked = Linked(page)
         linked.settle()
         return linked

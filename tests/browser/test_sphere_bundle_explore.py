@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, Playwright
 
 from featrix_notebook.widgets.sphere import SphereExplorer
 from tests.browser.sphere_page import FRONT, Kernel, Open, Opened, launched, opener, settle, table
+from tests.browser.test_sphere_bundle_hosts import hostile
 
 
 class PatientKernel(Kernel):
@@ -283,6 +284,38 @@ def test_range_handles_hide_what_is_outside(open_sphere: Open) -> None:
     opened.settle()
     assert low.input_value() == "1"
     assert opened.widget.color_by == "density"
+
+
+def test_a_hostile_table_can_be_asked(open_sphere: Open) -> None:
+    rows = hostile()
+    xyz = np.random.default_rng(1).normal(size=(len(rows), 3))
+    opened: Any = open_sphere(SphereExplorer(xyz, rows=rows))
+    opened.page.on("dialog", lambda dialog: opened.complaints.append(dialog.message))
+    opened.tab("Find")
+    for column, operator, value, found in [
+        ("<script>alert(1)</script>", "contains", "<IMG", 160),
+        ("nothing", "missing", "", 320),
+        ("number", ">", "1e307", 2),
+        ("long", "contains", "x" * 9_000, 320),
+        ("עברית", "contains", "עולם", 320),
+        ("🎉 emoji", "equals", "👩‍👩‍👧‍👦", 320),
+        ("lists", "contains", "[7, {", 1),
+    ]:
+        find(opened.page, column, operator, value)
+        words = f"{found} {'row' if found == 1 else 'rows'} found"
+        assert opened.status() == words, column
+    opened.page.get_by_role("button", name="Next row found").click()
+    opened.page.get_by_role("button", name="Select", exact=True).click()
+    opened.settle(900)
+    opened.tab("Row")
+    opened.page.get_by_role("button", name="Nearest rows").click()
+    opened.settle()
+    assert opened.page.locator(".ftx-sphere-ranked li").count() == 10
+    opened.tab("Groups")
+    opened.page.get_by_role("button", name="What is different?").click()
+    opened.settle()
+    assert "The selected rows: 1 row" in opened.panel.inner_text()
+    assert opened.page.locator("main img, main script").count() == 0
 
 
 def test_a_page_without_a_kernel_finds_the_same(browser: Browser, tmp_path: Path) -> None:

@@ -71,6 +71,19 @@ def test_a_click_a_colour_and_a_selection_travel(
         "() => document.querySelector('.ftx-sphere-selected')?.innerText === '1 selected'"
     )
     assert notebook.python("heard") == [[[0], "user"], [[1], "user"], [[], "user"], [[2], "python"]]
+    # Questions are answered by the kernel: what is found is counted, and near rows are drawn.
+    stage.focus()
+    page.keyboard.press("/")
+    page.keyboard.type("3.5")
+    page.keyboard.press("Enter")
+    page.get_by_text("1 row found").wait_for()
+    page.get_by_role("button", name="Next row found").click()
+    stage.focus()
+    page.keyboard.press("k")
+    page.locator(".ftx-sphere-ranked li").nth(2).wait_for()
+    notebook.becomes("sphere._neighbours['label']", "2")
+    assert "on the sphere only" in page.locator(".ftx-sphere-panel").inner_text()
+    assert len(notebook.cells()) == before
     notebook.theme("Dark")
     settle(page, 600)
     notebook.screenshot("sphere-dark")

@@ -1,7 +1,7 @@
 /** New records on the sphere: typed in, marked, listed, taken away. */
 
 import { h, setText } from "../shared/dom.ts";
-import type { ColumnInfo } from "./search.ts";
+import { onEnter, type ColumnInfo } from "./search.ts";
 import type { Stage } from "./stage.ts";
 
 /** One entry of the trait `_placed`. */
@@ -38,15 +38,15 @@ export class PlaceForm {
     const take = h("button", { class: "ftx-button", type: "button" }, "Copy the row");
     take.title = "Fill in the values of the row you chose";
     take.addEventListener("click", () => void this.#take());
+    const place = h("button", { class: "ftx-button", type: "button" }, "Place");
+    place.addEventListener("click", () => void this.#place());
     this.#form = h(
       "form", { class: "ftx-sphere-form", "aria-label": "A new record" },
       this.#fields,
-      h("div", { class: "ftx-sphere-results" }, h("button", { class: "ftx-button", type: "submit" }, "Place"), take),
+      h("div", { class: "ftx-sphere-results" }, place, take),
     );
-    this.#form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.#place();
-    });
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    onEnter(this.#form, () => void this.#place());
     this.#details = h("details", { class: "ftx-sphere-place" }, h("summary", {}, "Place a new record"), this.#form);
     this.el = h(
       "section", { class: "ftx-sphere-form ftx-sphere-alone", "aria-label": "New records" },

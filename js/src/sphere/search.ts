@@ -20,6 +20,16 @@ export interface ColumnInfo {
 const WORDS: Record<string, string> = { missing: "is missing", present: "is present", differs: "differs from" };
 const ANY = -1;
 
+/** Enter in a field of a form; hosts may keep it from becoming a submit. */
+export function onEnter(form: HTMLFormElement, act: () => void): void {
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  });
+}
+
 export class SearchForm {
   readonly el: HTMLFormElement;
   readonly #on: SearchHandlers;
@@ -50,20 +60,20 @@ export class SearchForm {
       "div", { class: "ftx-sphere-results", hidden: true },
       h("div", { class: "ftx-sphere-steps" }, this.#before, this.#at, this.#after), select, add,
     );
+    const find = h("button", { class: "ftx-button", type: "button" }, "Find");
+    find.addEventListener("click", () => void this.#search());
     this.el = h(
       "form", { class: "ftx-sphere-form", role: "search", "aria-label": "Search the rows" },
       h("label", { class: "ftx-sphere-field" }, h("span", {}, "Search"), this.#column),
       h("div", { class: "ftx-sphere-pair" }, this.#operator, this.#value),
-      h("button", { class: "ftx-button", type: "submit" }, "Find"),
+      find,
       this.#status,
       this.#results,
     );
     this.#column.addEventListener("change", () => this.#offerOperators());
     this.#operator.addEventListener("change", () => this.#showValue());
-    this.el.addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.#search();
-    });
+    this.el.addEventListener("submit", (event) => event.preventDefault());
+    onEnter(this.el, () => void this.#search());
     this.#value.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.clear();
     });
