@@ -13,6 +13,8 @@ from featrix_client import FeatrixSphere, FoundationalModel, Predictor
 from featrix_notebook import export_report
 from tests.browser.conftest import ROOT, SCREENS, Lab, pixels, wait_until
 
+pytestmark = pytest.mark.timeout(900)  # the first of them trains
+
 
 @pytest.fixture(scope="module")
 def trained(lab: Lab) -> tuple[FoundationalModel, Predictor]:

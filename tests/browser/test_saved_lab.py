@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Locator
 from tests.browser.conftest import SCREENS, Lab, Notebook, pixels
 from tests.browser.four_widgets import MAKE, WIDGETS
 
+pytestmark = pytest.mark.timeout(600)  # the first of them runs and saves the notebook
 # Somebody else's widget, of which nothing but the view is saved.
 OTHER = "import ipywidgets; ipywidgets.IntSlider(3)"
 
