@@ -284,8 +284,10 @@ class RunFeed:
             self.read_lists(self.run.get_training_metrics() or {})
             return
         told = self.run.get_metrics() or {}
+        told = told.get("training_metrics", told)  # some give the server's whole answer
+        target = getattr(self.run, "target_column", None)
         with self.lock:
-            for report in predictor_reports({"training_metrics": told}):
+            for report in predictor_reports({"training_metrics": told}, target):
                 self.log.add(report)
             # Such a predictor cannot be asked how it stands, but final scores come in the end.
             if told.get("final_metrics") and not hasattr(self.run, "refresh"):

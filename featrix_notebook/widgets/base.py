@@ -82,6 +82,7 @@ class FeatrixWidget(anywidget.AnyWidget):
         self._reject_unknown(kwargs)
         self._display_ids: list[str] = []
         self._is_outdated = False
+        self._own_layout = "layout" not in kwargs
         super().__init__(_uid=uuid.uuid4().hex, **kwargs)
 
     def _reject_unknown(self, kwargs: dict[str, Any]) -> None:
@@ -223,3 +224,5 @@ class FeatrixWidget(anywidget.AnyWidget):
         """Take the widget off the page and free what it holds. Closing twice is harmless."""
         if self.comm is not None:
             super().close()
+            if self._own_layout:
+                self.layout.close()  # a model of its own, which would stay in kernel and page

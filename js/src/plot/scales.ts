@@ -42,11 +42,12 @@ export function xAxis(axis: XAxis): { incrs: number[]; label(x: number, n: numbe
   return { incrs: COUNTS, label: (x, n) => (n === 0 ? `${axis} ${count(x)}` : count(x)) };
 }
 
-/** A number in at most about six characters: `2.113`, `0.0008`, `3.2e-5`, `12.4k`. */
+/** A number in at most about six characters: `2.113`, `0.0008`, `3.2e-5`, `12.4k`, `1.7e308`. */
 export function short(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (size !== 0 && size < 1e-3) return tidy(format(`.${Math.min(digits, 3) - 1}e`)(value));
+  // There are no letters for the very large.
+  if (size !== 0 && (size < 1e-3 || size >= 1e15)) return tidy(format(`.${Math.min(digits, 3) - 1}e`)(value));
   if (size >= 1e5) return format(`.${digits - 1}s`)(value);
   return tidy(format(`.${digits}r`)(value));
 }
