@@ -44,7 +44,7 @@ def _clean_rare(value: Any) -> Any:
     if isinstance(value, dt.timedelta):  # pandas.Timedelta is one
         return value.total_seconds()
     if isinstance(value, decimal.Decimal):
-        return clean(float(value))
+        return clean(float(value)) if value.is_finite() else None
     if isinstance(value, bytes | bytearray):
         return bytes(value).decode("utf-8", "backslashreplace")
     if kind == "datetime64":  # its tolist() turns nanoseconds into an integer
