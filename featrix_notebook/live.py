@@ -250,7 +250,8 @@ class RunFeed:
                 for name in ("total_epochs", "phase_epochs", "best_epoch"):
                     if math.isfinite(number(data.get(name))):
                         setattr(info, name, data[name])
-                info.seconds_left = data.get("seconds_left")  # unknown anew when it was resumed
+                # Unknown anew when it was resumed; in the past of a run that is over, no news.
+                info.seconds_left = None if self._over else data.get("seconds_left")
             elif kind == "frame":
                 self.frame_epoch = data.get("epoch")
             elif kind == "status":

@@ -23,6 +23,8 @@ _COMPRESS_FROM = 64 * 1024
 class FixedLog:
     """A log that is already complete, with the part of :class:`RunFeed` a dashboard needs."""
 
+    reading = False
+
     def __init__(self, log: MetricLog, name: str) -> None:
         self.log = log
         self.info = RunInfo(name=name, status="data")

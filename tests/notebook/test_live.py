@@ -158,20 +158,20 @@ def test_status_travels_and_ends(run: Run) -> None:
 
 def test_a_finished_run_is_told_whole_without_going_through_its_past(run: Run) -> None:
     run.add("status", status="paused", requested=None, error=None)
-    run.epoch(1)
+    run.epoch(1, seconds_left=8.0)
     run.finish()
     seen = []
 
     class Noting:
         def changed(self, feed: RunFeed) -> None:
-            seen.append(feed.info.status)
+            seen.append((feed.info.status, feed.info.seconds_left))
 
     noting = Noting()
     feed = RunFeed.of(run)
     feed.subscribe(noting.changed)
     wait_for(lambda: not feed.reading, "the end")
     assert epochs(feed) == [1]
-    assert set(seen) == {"done"}
+    assert set(seen) == {("done", None)}
 
 
 def test_a_failed_run_says_why_and_a_bad_listener_disturbs_nobody(
