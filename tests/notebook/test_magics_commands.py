@@ -79,11 +79,11 @@ def test_from_a_table_to_predictions_on_a_real_server(
     assert loaded.user_ns["predictor"] is predictor
     assert line(loaded, "wait") is predictor
     assert predictor.status == "done"
-    assert isinstance(line(loaded, "predict first --importance --as answer"), PredictionResult)
-    assert loaded.user_ns["answer"].feature_importance
     many = line(loaded, "predict predictor animals")
     assert isinstance(many, BatchResults)
     assert len(many) == len(animals)
+    assert isinstance(line(loaded, "predict first --as answer"), PredictionResult)
+    assert loaded.user_ns["answer"].prediction == many[0].prediction
     heatmap = line(loaded, "grid weight month --as what_if")
     assert isinstance(heatmap, PredictionHeatmap)
     assert heatmap.wait(60)
@@ -102,6 +102,8 @@ def test_from_a_table_to_predictions_on_a_real_server(
 
 
 def test_records_files_and_cells_are_predicted(at_hand: InteractiveShell, tmp_path: Path) -> None:
+    told = line(at_hand, "predict churn someone --importance")
+    assert set(told.feature_importance) == {"age", "plan", "visits"}
     one = line(at_hand, "predict churn someone")
     assert (one.predicted_class, type(one)) == ("yes", PredictionResult)
     assert [r.predicted_class for r in line(at_hand, "predict people")] == ["no", "yes", "yes"]
