@@ -59,7 +59,7 @@ class Run:
     status, rows = "training", queue.Queue()
 
     def tell(self, i, values):
-        report = dict(zip(NAMES, values.tolist())) | {{"epoch": i}}
+        report = dict(zip(NAMES, values.tolist())) | {{"epoch": i, "total_epochs": 20_000}}
         self.rows.put((i, "epoch", report))
 
     def events(self, after=0):

@@ -67,7 +67,8 @@ export class RunHeader {
     this.#showControls(run, asked);
     const epoch = run.all.at("epoch", run.all.length - 1);
     const share = info.total_epochs && epoch ? Math.min(1, epoch / info.total_epochs) : 0;
-    this.#bar.style.width = `${info.status === "done" ? 100 : 100 * share}%`;
+    // A change of width would lay out the page anew in each frame of the glide.
+    this.#bar.style.transform = `scaleX(${info.status === "done" ? 1 : share})`;
     (this.#bar.parentElement as HTMLElement).hidden = info.status === "data";
     setText(this.#note, info.note ?? "");
     setText(this.#error, [info.error, pending?.failed].filter(Boolean).join("\n"));
