@@ -85,7 +85,9 @@ def test_a_search_counts_rings_walks_and_selects(open_sphere: Open) -> None:
     assert opened.status() == f"{len(few)} rows found"
     opened.page.get_by_role("button", name="Next row found").click()
     opened.settle(900)
-    assert opened.page.locator("form .ftx-sphere-results").inner_text().startswith("‹\n1 of")
+    assert (
+        opened.page.locator("[role=search] .ftx-sphere-results").inner_text().startswith("‹\n1 of")
+    )
     assert str(few[0]) in opened.page.locator(".ftx-sphere-card").inner_text()
     opened.page.get_by_role("button", name="Select", exact=True).click()
     opened.settle()
@@ -96,7 +98,7 @@ def test_a_search_counts_rings_walks_and_selects(open_sphere: Open) -> None:
     assert opened.widget.selected_ids == list(rows.index[(rows["age"] >= 65) | rows["plan"].isna()])
     find(opened.page, "age", "<", "young")
     assert opened.status() == "'age' holds numbers, and 'young' is none."
-    assert not opened.page.locator("form .ftx-sphere-results").is_visible()
+    assert not opened.page.locator("[role=search] .ftx-sphere-results").is_visible()
 
 
 def test_a_search_by_keyboard_alone(open_sphere: Open) -> None:

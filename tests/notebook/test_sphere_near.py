@@ -142,6 +142,8 @@ def test_a_model_is_asked(trained: FoundationalModel) -> None:
     assert alone.attrs["note"] == "Far from all others in the full embedding."
     near = np.sort(vectors @ vectors.T, axis=1)[:, -11:-1]
     assert alone["isolation"].iloc[0] == pytest.approx((1 - near.mean(axis=1)).max(), abs=1e-3)
+    mark = sphere.place(sphere._points.rows.iloc[7].to_dict())
+    assert mark.xyz == pytest.approx(sphere._points.xyz[7], abs=1e-2)
 
 
 def test_a_model_that_cannot_be_asked_leaves_the_sphere(
