@@ -67,7 +67,7 @@ export class RunHeader {
     this.#showControls(run, asked);
     const epoch = run.all.at("epoch", run.all.length - 1);
     const share = info.total_epochs && epoch ? Math.min(1, epoch / info.total_epochs) : 0;
-    // A change of width would lay out the page anew in each frame of the glide.
+    // Without a glide, whose frames would cost more than the curve: it moves ten times a second.
     this.#bar.style.transform = `scaleX(${info.status === "done" ? 1 : share})`;
     (this.#bar.parentElement as HTMLElement).hidden = info.status === "data";
     setText(this.#note, info.note ?? "");

@@ -59,7 +59,6 @@ def test_a_late_view_and_a_finished_run_look_like_one_watched_live(
         host.pump()
     first, second = (host.page.locator(".ftx-dash") for host in (live, late))
     assert live.words() == late.words()
-    # The bar of progress glides to its place.
     wait_until(lambda: alike(first, second), "the same picture")
     # With no kernel at all, the stored state shows the same.
     widget._receive = lambda *_: None
