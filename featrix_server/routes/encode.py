@@ -68,7 +68,7 @@ def encode_records(body: EncodeRequest, session: SessionDep, context: ContextDep
 @router.get(
     "/embeddings",
     response_class=FileResponse,
-    responses=failures(401, 403, 404, 409)
+    responses=failures(401, 403, 404, 409, 422)
     | {200: {"content": {NPY: {}}, "description": "float32 (rows, d_model), as NumPy's .npy."}},
 )
 def embeddings(session: SessionDep) -> FileResponse:
