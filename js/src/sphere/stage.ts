@@ -235,12 +235,11 @@ export class Stage {
   #resize(): void {
     const { clientWidth: width, clientHeight: height } = this.el;
     if (!width || !height) return;
-    const first = this.view.width <= 1;
     this.view = { width, height };
     this.#fitCanvases();
     // In the same task: a resized canvas is blank until it is drawn. The first picture waits for the
     // frame that is asked for anyway, or all points would be drawn twice.
-    if (first) this.invalidate();
+    if (this.#kind === null) this.invalidate();
     else this.#draw();
   }
 
