@@ -3,9 +3,10 @@
     python tests/bench/bench_serving.py [--seconds 60] [--clients 64]
 
 One predictor of a small table, asked over loopback: by one client alone, then by many beside a
-training that runs at the same time; then a table of 100,000 records in one request. The bare
-route is FastAPI's, in a process of its own, asked by the same client, with a body of the same
-size. Nothing may be refused, and the log must have counted every answer once.
+training that runs at the same time; then a table of 100,000 records in one request, and a grid of
+100 x 100 beside the same records as one batch. The bare route is FastAPI's, in a process of its
+own, asked by the same client, with a body of the same size. Nothing may be refused, and the log
+must have counted every answer once.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 import requests
 
-from featrix_client import FeatrixSphere
+from featrix_client import FeatrixSphere, Predictor
 
 ROOT = Path(__file__).resolve().parents[2]
 BARE = """
@@ -159,6 +161,30 @@ def measure(options: argparse.Namespace) -> None:
     start = time.perf_counter()
     predictor.batch_predict(many)
     print(f"{'100,000 records in one request':42} {time.perf_counter() - start:.1f} s (limit 30)")
+    measure_grid(predictor, record)
+
+
+def measure_grid(predictor: Predictor, record: dict[str, Any]) -> None:
+    """A grid, and its records as a batch: the median of three."""
+    spans = np.linspace(-2, 2, 100)
+    cells = [{**record, "n0": a, "n1": b} for a in spans for b in spans]
+    grid = predictor.predict_grid(2, (100, 100))
+    seconds = {}
+    for name, ask in (
+        ("batch", lambda: predictor.batch_predict(cells)),
+        ("grid", lambda: grid.fill(record, {"n0": spans, "n1": spans})),
+    ):
+        spent = []
+        for _ in range(3):
+            start = time.perf_counter()
+            ask()
+            spent.append(time.perf_counter() - start)
+        seconds[name] = float(np.median(spent))
+    ratio = seconds["grid"] / seconds["batch"]
+    print(
+        f"{'grid of 100 x 100':42} {seconds['grid']:.2f} s, its batch {seconds['batch']:.2f} s, "
+        f"ratio {ratio:.2f} (limit 2)"
+    )
 
 
 def main() -> None:
