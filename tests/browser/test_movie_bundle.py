@@ -414,11 +414,12 @@ def test_closed_views_leave_nothing_behind(open_movie: Open) -> None:
     captions = opened.page.locator(".ftx-movie-caption").all_inner_texts()
     assert captions == [f"Epoch {FRAMES - 1}"] * 5, "views of one movie move together"
     opened.page.get_by_role("button", name="Play (space)").first.click()
-    opened.settle(900)
-    moving = opened.page.evaluate(
-        "[...document.querySelectorAll('.ftx-movie-scrubber')].map((e) => Number(e.value))"
+    opened.page.wait_for_function(
+        "(last) => [...document.querySelectorAll('.ftx-movie-scrubber')].slice(0, 2)"
+        ".every((e) => 0 < Number(e.value) && Number(e.value) < last)",
+        arg=FRAMES - 1,
+        polling=50,
     )
-    assert all(0 < at < FRAMES - 1 for at in moving[:2]), moving
     opened.page.evaluate("host.close()")
     left = opened.page.evaluate(
         "[Symbol.for('featrix.gl.1') in globalThis,"
