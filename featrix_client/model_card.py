@@ -18,7 +18,7 @@ class ModelCard(dict[str, Any]):
     """
 
     def __repr__(self) -> str:
-        about = _part(self, "model_identification")
+        about = part(self, "model_identification")
         name = about.get("name") or about.get("session_id") or "unnamed"
         lines = [f"ModelCard of {one_line(name)!r}: {one_line(about.get('model_type') or 'model')}"]
         for title, words in self._gist():
@@ -26,7 +26,7 @@ class ModelCard(dict[str, Any]):
         return "\n".join(lines)
 
     def _gist(self) -> list[tuple[str, str]]:
-        data, quality = _part(self, "data_summary"), _part(self, "model_quality")
+        data, quality = part(self, "data_summary"), part(self, "model_quality")
         found = []
         if target := data.get("target_column"):
             found.append(("predicts", str(target)))
@@ -50,7 +50,7 @@ class ModelCard(dict[str, Any]):
         return found
 
 
-def _part(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def part(card: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """A section of the card; empty where a server has none of that shape."""
     part = card.get(name)
     return part if isinstance(part, Mapping) else {}

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from featrix_client.model_card import part
 from featrix_notebook.display.pieces import bar, facts, faint, section, state, table
 
 # Two vocabularies stand side by side in a card (`featrix_server/engine/card.py`): what is told
@@ -26,8 +27,6 @@ _FIRST = (
 )
 _NUMBERS = ("quality_metrics", "data_summary", "training_config", "calibration")
 _SEVERITIES = {"HIGH": "error", "MEDIUM": "warning", "MODERATE": "warning"}
-_CELL = "padding:2px 10px 2px 0;text-align:left;vertical-align:top;font-weight:normal"
-_FAINT = "opacity:.7"
 _DEEPEST = 6
 
 
@@ -61,8 +60,8 @@ def card_html(card: Mapping[str, Any], most: int | None = None) -> str:
 
 
 def _gist(card: Mapping[str, Any]) -> str:
-    about, quality = _part(card, "model_identification"), _part(card, "model_quality")
-    data, good = _part(card, "data_summary"), _part(card, "what_is_this_model_good_for")
+    about, quality = part(card, "model_identification"), part(card, "model_quality")
+    data, good = part(card, "data_summary"), part(card, "what_is_this_model_good_for")
     word, why = quality.get("assessment"), quality.get("assessment_reason")
     rows = data.get("total_rows")
     size = None if rows is None else f"{rows} rows, {data.get('total_features', '?')} columns"
@@ -91,16 +90,16 @@ def _warnings(warnings: Sequence[Mapping[str, Any]], count: int) -> str:
 def _columns(columns: Sequence[Any], most: int | None) -> str:
     rows = []
     for one in columns[:most]:
-        facts = one if isinstance(one, Mapping) else {"name": one}
-        missing, share = facts.get("null_rate"), facts.get("predictability_pct")
+        told = one if isinstance(one, Mapping) else {"name": one}
+        missing, share = told.get("null_rate"), told.get("predictability_pct")
         rows.append(
             (
-                escape(_plain(facts.get("name"))),
-                escape(_plain(facts.get("detected_type") or facts.get("type"))),
+                escape(_plain(told.get("name"))),
+                escape(_plain(told.get("detected_type") or told.get("type"))),
                 f"{missing:.1%}" if isinstance(missing, int | float) else "",
-                escape(_plain(facts.get("unique_values"))),
+                escape(_plain(told.get("unique_values"))),
                 bar(share / 100) if isinstance(share, int | float) else "",
-                faint(facts.get("reason") or facts.get("encoding_strategy") or ""),
+                faint(told.get("reason") or told.get("encoding_strategy") or ""),
             )
         )
     head = ("column", "type", "missing", "different", "told by the others", "why so")
@@ -131,11 +130,6 @@ def _more(count: int, shown: int) -> str:
     return f"<div>{faint(f'and {count - shown:,} more')}</div>" if count > shown else ""
 
 
-def _part(card: Any, name: str) -> Mapping[str, Any]:
-    part = card.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
 def _items(card: Mapping[str, Any], name: str) -> list[Any]:
     items = card.get(name)
     return items if isinstance(items, list) else []
@@ -158,7 +152,7 @@ def _shown(value: Any, depth: int = 0) -> str:
         rows = list(value.values())
         if len(rows) > 1 and all(isinstance(row, Mapping) for row in rows):
             return _table([{"": key, **row} for key, row in value.items()], depth)
-        return facts_html(value, depth)
+        return _facts(value, depth)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         if value and all(isinstance(row, Mapping) for row in value):
             return _table(value, depth)
@@ -168,30 +162,20 @@ def _shown(value: Any, depth: int = 0) -> str:
     return escape(_plain(value))
 
 
-def facts_html(values: Mapping[str, Any], depth: int = 0) -> str:
+def _facts(values: Mapping[str, Any], depth: int) -> str:
     """Names and what is known of them, one a row; what is empty is left out."""
-    rows = "".join(
-        f'<tr><th style="{_CELL};{_FAINT}">{escape(words(key))}</th>'
-        f'<td style="{_CELL}">{_shown(value, depth + 1)}</td></tr>'
+    return table(
+        (faint(words(key)), _shown(value, depth + 1))
         for key, value in values.items()
         if not _is_empty(value)
     )
-    return f'<table style="border-collapse:collapse">{rows}</table>'
 
 
 def _table(rows: Sequence[Mapping[str, Any]], depth: int) -> str:
     """Things of one kind, one a row; columns that say nothing are left out."""
     names = dict.fromkeys(key for row in rows for key, v in row.items() if not _is_empty(v))
-    head = "".join(f'<th style="{_CELL};{_FAINT}">{escape(words(name))}</th>' for name in names)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td style="{_CELL}">{_shown(row.get(name, ""), depth + 1)}</td>' for name in names
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table>'
+    cells = ([_shown(row.get(name, ""), depth + 1) for name in names] for row in rows)
+    return table(cells, [words(name) for name in names])
 
 
 def _plain(value: Any) -> str:

@@ -270,7 +270,7 @@ class VectorIndex:
             self._graph = graph
         except OSError as error:  # a full disk, or a folder that has just been removed
             logger.warning("the graph of database %s is not kept: %s", self._id, error)
-        except Exception:
+        except Exception:  # searching goes on without one, by scanning
             logger.exception("no graph for database %s", self._id)
             self._stop.set()  # not again at every search
         finally:

@@ -97,7 +97,7 @@ def _never_raising(html: Callable[[Any], str]) -> Callable[[Any], str | None]:
     def shown(value: Any) -> str | None:
         try:
             return html(value)
-        except Exception:
+        except Exception:  # whatever it is about, the text form remains
             _log.debug("No display of a %s.", type(value).__name__, exc_info=True)
             return None
 

@@ -31,12 +31,17 @@ def density(xyz: NDArray[np.float32]) -> NDArray[np.float64]:
     n = len(xyz)
     if not n:
         return np.empty(0)
+    place, count = _around(xyz)
+    crowd: NDArray[np.float64] = count[place] / n / _even_share()[place]
+    return crowd
+
+
+def _around(xyz: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The cell of each point, and how many points lie in and around each cell."""
     cell = np.clip((xyz + 1) * (_CELLS / 2), 0, _CELLS - 1).astype(np.int64)
     place = np.ravel_multi_index(tuple(cell.T), (_CELLS,) * 3)
-    count = _smooth(np.bincount(place, minlength=_CELLS**3).reshape((_CELLS,) * 3))
-    share = count.ravel()[place] / n
-    crowd: NDArray[np.float64] = share / _even_share()[place]
-    return crowd
+    count = np.bincount(place, minlength=_CELLS**3).reshape((_CELLS,) * 3)
+    return place, _smooth(count).ravel()
 
 
 def _smooth(count: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -58,7 +63,4 @@ def _even_share() -> NDArray[np.float64]:
     turn = _TURN / (1 + np.sqrt(5)) * i
     flat = np.sqrt(1 - z * z)
     even = np.stack([flat * np.cos(turn), flat * np.sin(turn), z], axis=1)
-    cell = np.clip((even + 1) * (_CELLS / 2), 0, _CELLS - 1).astype(np.int64)
-    place = np.ravel_multi_index(tuple(cell.T), (_CELLS,) * 3)
-    count = _smooth(np.bincount(place, minlength=_CELLS**3).reshape((_CELLS,) * 3))
-    return np.maximum(count.ravel() / m, 1 / m)
+    return np.maximum(_around(even)[1] / m, 1 / m)

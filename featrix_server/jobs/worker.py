@@ -172,7 +172,7 @@ class _Warmer:
         try:
             import_module("featrix_server.engine.pretraining")  # about two seconds, once
             engine.warm_up(stop)
-        except Exception:
+        except Exception:  # nothing depends on it
             logger.exception("warming up failed; the first training will compile by itself")
         self._finished = not stop.is_set()
 
