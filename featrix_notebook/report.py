@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from featrix_notebook.widgets.base import FeatrixWidget
 
 _STYLE = """<style>
-h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 19px; margin: 36px 0 10px; }
-h3 { font-size: 16px; margin: 24px 0 6px; } nav a { margin-right: 16px; color: inherit; }
+main > header > h1 { font-size: 26px; margin: 0 0 4px; }
+main > section > h2 { font-size: 19px; margin: 36px 0 10px; }
+nav a { margin-right: 16px; color: inherit; }
 .lead { opacity: .75; margin: 0 0 12px; } table { font-size: 13px; }
 .figure { display: block; max-width: 100%; background: #fff; margin: 12px 0; }
 summary, td, th { overflow-wrap: anywhere; }
