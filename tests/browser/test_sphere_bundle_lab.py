@@ -55,7 +55,12 @@ def test_a_click_a_colour_and_a_selection_travel(
     # One row for another: as many bytes, other ones.
     page.mouse.click(x + reach, y)
     notebook.becomes("sphere.selection['name'].tolist()", ["b"])
-    assert "size" in page.locator(".ftx-sphere-card").inner_text()
+    card = page.locator(".ftx-sphere-card")
+    assert "size" in card.inner_text()
+    cut = card.locator("dt").evaluate_all(
+        "(names) => names.filter((name) => name.scrollWidth > name.clientWidth).length"
+    )
+    assert cut == 0, "names are cut"
     page.get_by_label("Colour by", exact=True).select_option(label="size")
     page.locator(".ftx-sphere-strip").wait_for()
     notebook.becomes("sphere.color_by", "size")
