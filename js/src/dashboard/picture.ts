@@ -82,7 +82,7 @@ export function picture(
     parts.push(write(line, MARGIN, (y += LINE) - 6, color("--ftx-ink")));
   }
   parts.push(keyOf(ctx, key, color, (y += LINE) - 10));
-  parts.push(drawing({ title: "", chart: main }, MARGIN, (y += 6), color));
+  parts.push(drawing(main, MARGIN, (y += 6), color));
   y += plot.height;
   const shown = small.filter(({ chart }) => chart.plot);
   const each = shown[0]?.chart.plot;
@@ -91,7 +91,7 @@ export function picture(
     const x = MARGIN + (i % perRow) * (plot.width / perRow);
     const top = y + Math.floor(i / perRow) * ((each?.height ?? 0) + LINE);
     parts.push(write(fit(ctx, part.title, each?.width ?? 0), x, top + LINE - 6, color("--ftx-soft")));
-    parts.push(drawing(part, x, top + LINE, color));
+    parts.push(drawing(part.chart, x, top + LINE, color));
   }
   const height = y + Math.ceil(shown.length / perRow) * ((each?.height ?? 0) + LINE) + MARGIN;
   const style = `font-size="12" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"`;
@@ -122,7 +122,7 @@ function keyOf(
 }
 
 /** One chart, in the same places as on the page. */
-function drawing({ chart }: Part, left: number, top: number, color: (variable: string) => string): string {
+function drawing(chart: Chart, left: number, top: number, color: (variable: string) => string): string {
   const { plot } = chart;
   if (!plot) return "";
   const px = uPlot.pxRatio;

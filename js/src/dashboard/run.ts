@@ -1,6 +1,5 @@
 /** One run of a dashboard: what is known of it, and its rows with their places on each axis. */
-import { nearest } from "../plot/decimate.ts";
-import { beyond } from "../plot/lines.ts";
+import { rowAt } from "../plot/decimate.ts";
 import { Rows } from "../plot/rows.ts";
 import type { XAxis } from "../plot/scales.ts";
 
@@ -49,8 +48,7 @@ export class Course {
 
   /** The row a crosshair at `x` reads; -1 when it stands beside the rows. */
   at(axis: XAxis, x: number): number {
-    const places = this.x(axis);
-    return beyond(places, x) ? -1 : nearest(places, x);
+    return rowAt(this.x(axis), x);
   }
 }
 
@@ -91,12 +89,12 @@ export class Run {
 
   /** Whether the rows can be drawn along an axis. */
   has(axis: XAxis): boolean {
-    if (axis === "epoch") return !this.isCountedInSteps;
+    if (axis === "epoch") return !this.#isCountedInSteps;
     return this.#known.has(axis);
   }
 
   /** A log that knows steps but no epochs: both columns say the same. */
-  get isCountedInSteps(): boolean {
+  get #isCountedInSteps(): boolean {
     const { all } = this;
     if (!all.filled("step")) return false;
     return [0, all.length - 1].every((row) => all.at("step", row) === all.at("epoch", row));

@@ -110,11 +110,10 @@ export class DashboardView {
     this.#owner.on(png, "click", () => this.#take((name, drawn) => void exportPng(name, drawn)));
     this.#owner.on(svg, "click", () => this.#take(exportSvg));
     this.#owner.on(this.#axis, "change", () => this.#store.along(this.#axis.value as XAxis));
-    const fingers = followFingers(this.#mainEl, this.#main, {
+    this.#owner.own(followFingers(this.#mainEl, this.#main, {
       point: (x) => this.#store.point(x),
       zoom: (range) => this.#zoom(within(range, fullRange(this.#store.runs, ui.axis))),
-    });
-    this.#owner.own(() => fingers.dispose());
+    }));
     this.#owner.on(this.#mainEl, "keydown", (event) => this.#key(event));
     this.#owner.on(this.#mainEl, "blur", () => this.#store.point(null));
   }

@@ -1,6 +1,7 @@
 /** Beside the picture: the cell under the pointer, what its record says, and what may be varied. */
 import { parseHex } from "../gl/palette.ts";
 import { h, setText } from "../shared/dom.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { Controls } from "./controls.ts";
 import { inkOn } from "./ramp.ts";
 import { LETTERS, valueTitle } from "./scene.ts";
@@ -104,7 +105,7 @@ export class Panel {
       const facts = await this.#store.facts(position);
       if (this.#shown === key) into.replaceChildren(...this.#factRows(facts));
     } catch (error) {
-      if (this.#shown === key) into.replaceChildren(h("p", { class: "ftx-note" }, error instanceof Error ? error.message : String(error)));
+      if (this.#shown === key) into.replaceChildren(h("p", { class: "ftx-note" }, reasonOf(error)));
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import { Link, type LinkState, type Told, type What } from "../shared/link.ts";
 import { watch, type Cleanup, type Model } from "../shared/model.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { Requests } from "../shared/requests.ts";
 import { bytesOf } from "../shared/wire.ts";
 import { tickText, type AxisSpec } from "./axis.ts";
@@ -340,7 +341,7 @@ export class HeatmapStore {
     try {
       await this.#requests.ask(kind, body);
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = reasonOf(error);
     }
     this.#tell("ui");
   }

@@ -5,7 +5,9 @@
  * JupyterLab's own renderer of widgets writes "Loading widget..." and "model not found" into its
  * element in these cases, and never looks at the other representations in the same output.
  */
-const VIEW = "application/vnd.jupyter.widget-view+json";
+import { h } from "../shared/dom.ts";
+
+export const VIEW = "application/vnd.jupyter.widget-view+json";
 const STYLE = `
 .ftx-saved { margin: 0; }
 .ftx-saved img { display: block; max-width: 100%; height: auto; }
@@ -31,27 +33,16 @@ function textOf(value: unknown): string {
   return Array.isArray(value) ? value.join("") : typeof value === "string" ? value : "";
 }
 
-/** The picture and the words that were saved with a widget. */
+/** The picture, else the words, that were saved with a widget. */
 function drawn(data: MimeModel["data"]): HTMLElement {
-  const figure = document.createElement("figure");
-  figure.className = "ftx-saved";
-  const style = document.createElement("style");
-  style.textContent = STYLE;
   const text = textOf(data["text/plain"]);
   const png = textOf(data["image/png"]).trim();
-  const caption = document.createElement("figcaption");
-  caption.textContent = "As it was saved. Run the cell to work with it.";
-  if (png) {
-    const image = document.createElement("img");
-    image.src = `data:image/png;base64,${png}`;
-    image.alt = text;
-    figure.append(style, image, caption);
-  } else {
-    const words = document.createElement("pre");
-    words.textContent = text;
-    figure.append(style, words, caption);
-  }
-  return figure;
+  return h(
+    "figure", { class: "ftx-saved" },
+    h("style", {}, STYLE),
+    png ? h("img", { src: `data:image/png;base64,${png}`, alt: text }) : h("pre", {}, text),
+    h("figcaption", {}, "As it was saved. Run the cell to work with it."),
+  );
 }
 
 /** Let JupyterLab's renderer of widgets show what was saved whenever it has no widget to show. */

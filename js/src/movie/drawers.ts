@@ -1,6 +1,7 @@
 /** What opens under the bar: saving the movie to a file, and publishing an epoch. */
 
 import { download, h, setText } from "../shared/dom.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { frameAt } from "./clock.ts";
 import type { MovieStore } from "./store.ts";
 
@@ -62,7 +63,7 @@ export class SaveDrawer implements Drawer {
       download(`${name}-${format === "png" ? `epoch-${epoch}` : "movie"}.${format}`, new Blob([data], { type: mime }));
       setText(this.#said, `Made: ${(data.length / 1e6).toFixed(1)} MB`);
     } catch (error) {
-      setText(this.#said, error instanceof Error ? error.message : String(error));
+      setText(this.#said, reasonOf(error));
     }
     this.#busy(false);
   }
@@ -119,7 +120,7 @@ export class PublishDrawer implements Drawer {
       const id = await this.#store.publish(this.#name.value, this.#org.value);
       setText(this.#said, `Published as ${id}`);
     } catch (error) {
-      setText(this.#said, error instanceof Error ? error.message : String(error));
+      setText(this.#said, reasonOf(error));
     }
     this.#send.disabled = false;
   }

@@ -1,5 +1,6 @@
 /** The frames of a movie that are here, and the asking for those that are not. */
 
+import { reasonOf } from "../shared/reason.ts";
 import { unpack } from "./packing.ts";
 
 /** A request for frames is answered with about so many bytes. */
@@ -97,7 +98,7 @@ export class Frames {
     try {
       this.#put(from, await this.#fetch(from, to));
     } catch (error) {
-      problem = error instanceof Error ? error.message : String(error);
+      problem = reasonOf(error);
     }
     this.#pulls--;
     for (let index = from; index < to; index++) this.#asked.delete(index);

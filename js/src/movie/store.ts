@@ -3,6 +3,7 @@
 import { HOME, sameCamera, type Camera } from "../gl/camera.ts";
 import type { Told, What } from "../shared/link.ts";
 import { listen, watch, type Model } from "../shared/model.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { bytesOf, isMessage } from "../shared/wire.ts";
 import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "../sphere/rows.ts";
 import { Rows } from "../plot/rows.ts";
@@ -362,7 +363,7 @@ export class MovieStore extends RowsStore<MovieState, MovieChange> {
       this.#place();
       this.tell("codes");
     } catch (error) {
-      this.problem = error instanceof Error ? error.message : String(error);
+      this.problem = reasonOf(error);
       this.tell("frames");
     }
   }

@@ -1,8 +1,8 @@
 /** A line chart over uPlot: decimated, smoothed, with honest scales, marks and labelled line ends. */
 import uPlot from "uplot";
-import { nearest, trace, type Sink } from "./decimate.ts";
+import { rowAt, trace, type Sink } from "./decimate.ts";
 import { drawMark, font, lineEnds, write, type Written } from "./labels.ts";
-import { beyond, Lines, type ChartData, type Line, type Mark } from "./lines.ts";
+import { Lines, type ChartData, type Line, type Mark } from "./lines.ts";
 import { colorOf } from "./palette.ts";
 import { short, ticks, xAxis, type XAxis, type YScale } from "./scales.ts";
 import { h } from "../shared/dom.ts";
@@ -206,7 +206,6 @@ export class Chart {
     return {
       label: line.label,
       scale: "y",
-      ...this.look(at, smooth),
       stroke: () => this.#color(line.stroke.color) + (faint() ? "4d" : ""),
       paths: (plot) => {
         const stroke = this.#path(plot, at, smooth);
@@ -282,9 +281,9 @@ export class Chart {
     const plot = this.#plot;
     for (const [i, dot] of this.#dots.entries()) {
       const drawn = this.lines.drawn[i];
-      const row = drawn && x !== null ? nearest(drawn.x, x) : -1;
+      const row = drawn && x !== null ? rowAt(drawn.x, x) : -1;
       const value = drawn?.raw.values[row] ?? Number.NaN;
-      dot.hidden = !plot || !drawn || !drawn.raw.shows(value) || row < drawn.seen[0] || row >= drawn.seen[1] || beyond(drawn.x, x as number);
+      dot.hidden = !plot || !drawn || !drawn.raw.shows(value) || row < drawn.seen[0] || row >= drawn.seen[1];
       if (dot.hidden || !plot || !drawn) continue;
       dot.style.transform = `translate(${plot.valToPos(drawn.x[row] as number, "x")}px, ${plot.valToPos(value, "y")}px)`;
     }

@@ -10,10 +10,8 @@ export interface Sink {
   lineTo(x: number, y: number): void;
 }
 
-/** First index of the sorted `x` that is not below `value`. */
-export function lowerBound(x: ArrayLike<number>, value: number): number {
-  let low = 0;
-  let high = x.length;
+/** First index of the sorted `x` in [low, high) that is not below `value`; `high` for none. */
+export function lowerBound(x: ArrayLike<number>, value: number, low = 0, high = x.length): number {
   while (low < high) {
     const middle = (low + high) >> 1;
     if ((x[middle] as number) < value) low = middle + 1;
@@ -28,6 +26,14 @@ export function nearest(x: ArrayLike<number>, value: number): number {
   if (right === 0) return x.length ? 0 : -1;
   if (right === x.length) return right - 1;
   return value - (x[right - 1] as number) <= (x[right] as number) - value ? right - 1 : right;
+}
+
+/** Like `nearest`; -1 also where `value` lies outside the rows by more than the distance between two of them. */
+export function rowAt(x: ArrayLike<number>, value: number): number {
+  const n = x.length;
+  const step = n > 1 ? ((x[n - 1] as number) - (x[0] as number)) / (n - 1) : 0;
+  const beyond = value < (x[0] as number) - step || value > (x[n - 1] as number) + step;
+  return beyond ? -1 : nearest(x, value);
 }
 
 /**
@@ -50,12 +56,7 @@ export function columns(
     // Rows are about evenly spaced: the next edge is a few rows on, which doubling steps find.
     let step = 1;
     while (i + step < end && (x[i + step] as number) < edge) step *= 2;
-    let high = Math.min(end, i + step);
-    while (i < high) {
-      const middle = (i + high) >> 1;
-      if ((x[middle] as number) < edge) i = middle + 1;
-      else high = middle;
-    }
+    i = lowerBound(x, edge, i, Math.min(end, i + step));
     if (i > (starts[starts.length - 1] as number)) starts.push(i);
     if (i >= end) return starts;
   }

@@ -49,7 +49,6 @@ export function drawMark(plot: uPlot, mark: Mark, color: (variable: string) => s
   const x = plot.valToPos(mark.x, "x", true);
   if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) return;
   ctx.strokeStyle = ctx.fillStyle = color(mark.color);
-  ctx.lineWidth = px;
   const y = plot.valToPos(mark.y, "y", true);
   if (!Number.isFinite(y) || y < bbox.top || y > bbox.top + bbox.height) return;
   ctx.lineWidth = 2 * px;

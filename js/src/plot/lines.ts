@@ -124,10 +124,3 @@ export class Lines {
     return { raw, smooth: smooth?.reach.extend(smooth.average.extend(y)) ?? null };
   }
 }
-
-/** Whether a position lies outside the rows, by more than the distance between two of them. */
-export function beyond(x: ArrayLike<number>, at: number): boolean {
-  const n = x.length;
-  const step = n > 1 ? ((x[n - 1] as number) - (x[0] as number)) / (n - 1) : 0;
-  return n === 0 || at < (x[0] as number) - step || at > (x[n - 1] as number) + step;
-}

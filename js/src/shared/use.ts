@@ -1,4 +1,4 @@
-import type { Cleanup, Model } from "./model.ts";
+import { Owner, type Cleanup, type Model } from "./model.ts";
 
 const RESTS_MS = 2000; // A pointer that has not moved for so long is left lying, not used.
 
@@ -37,19 +37,16 @@ export function tellUse(el: HTMLElement, model: Model): Cleanup {
     clearTimeout(timer);
     timer = setTimeout(look);
   };
-  el.addEventListener("pointermove", point, true);
-  el.addEventListener("pointerdown", point, true);
-  el.addEventListener("pointerleave", leave);
-  el.addEventListener("focusin", look);
-  el.addEventListener("focusout", blur);
-  return () => {
-    el.removeEventListener("pointermove", point, true);
-    el.removeEventListener("pointerdown", point, true);
-    el.removeEventListener("pointerleave", leave);
-    el.removeEventListener("focusin", look);
-    el.removeEventListener("focusout", blur);
+  const owner = new Owner();
+  owner.own(() => {
     clearTimeout(timer);
     inUse = false;
     tell();
-  };
+  });
+  owner.on(el, "pointermove", point, { capture: true });
+  owner.on(el, "pointerdown", point, { capture: true });
+  owner.on(el, "pointerleave", leave);
+  owner.on(el, "focusin", look);
+  owner.on(el, "focusout", blur);
+  return () => owner.dispose();
 }

@@ -3,6 +3,7 @@
  * a part, little-endian. `featrix_notebook/widgets/wire.py` is the other end.
  */
 import { listen, type Cleanup, type Model } from "./model.ts";
+import { reasonOf } from "./reason.ts";
 
 export const WIRE_VERSION = 1;
 
@@ -195,7 +196,7 @@ export class Inbox {
         this.#handlers.other?.(frame);
       }
     } catch (error) {
-      this.#handlers.failed(error instanceof Error ? error.message : String(error));
+      this.#handlers.failed(reasonOf(error));
     }
   }
 }

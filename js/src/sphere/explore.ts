@@ -1,6 +1,7 @@
 /** What a reader can ask about the rows beyond their colours, and how the picture shows the answers. */
 
 import { h, setText } from "../shared/dom.ts";
+import { reasonOf } from "../shared/reason.ts";
 import type { Figure } from "./figure.ts";
 import { drawNeighbours, NearForm, Ranked, ring } from "./neighbours.ts";
 import { drawMarks, PlaceForm } from "./placed.ts";
@@ -90,7 +91,7 @@ export class Explore {
     void this.#near.ask();
   }
 
-  /** The point walked to, else the only one selected. */
+  /** The point walked to, else the only one selected, else the one under the pointer. */
   #chosen(): number {
     const { selected } = this.#store;
     if (this.#figure.stage.current >= 0) return this.#figure.stage.current;
@@ -114,7 +115,7 @@ export class Explore {
       this.#alone.render(`${ranking.points.length} most isolated rows`, ranking);
       this.#ring(ranking.points);
     } catch (error) {
-      setText(this.#aloneStatus, error instanceof Error ? error.message : String(error));
+      setText(this.#aloneStatus, reasonOf(error));
     }
   }
 
@@ -133,6 +134,5 @@ export class Explore {
     }
     if (neighbours) drawNeighbours(context, stage, neighbours);
     drawMarks(context, stage, this.#store.marks);
-    context.globalAlpha = 1;
   }
 }

@@ -7,6 +7,7 @@ import type { Pixel } from "../gl/lasso.ts";
 import { followForcedColors, followReducedMotion, type Announcer } from "../shared/a11y.ts";
 import { h, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { followTheme } from "../shared/theme.ts";
 import { Card } from "./card.ts";
 import { readColors } from "./colors.ts";
@@ -374,7 +375,7 @@ export class Figure {
       this.#card.show(values, this.#store.spec.color.label, at, this.stage.view);
       return values;
     } catch (error) {
-      this.hint(error instanceof Error ? error.message : String(error));
+      this.hint(reasonOf(error));
       return null;
     }
   }

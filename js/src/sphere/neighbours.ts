@@ -1,12 +1,16 @@
 /** The rows nearest to one, and the rows most alone: asked for, listed, drawn. */
 
 import { h, setText } from "../shared/dom.ts";
+import { reasonOf } from "../shared/reason.ts";
 import type { Stage } from "./stage.ts";
 
-/** The trait `_neighbours`; no `point` while nothing is shown. */
+/** Said to who asks about a point and has chosen none. */
+export const CHOOSE_FIRST = "Choose a point first: click one, or walk with N and P.";
+
+/** The trait `_neighbours`, while something is shown. */
 export interface Neighbours {
-  point?: number;
-  label?: string;
+  point: number;
+  label: string;
   points: number[];
   labels: string[];
   similarities: number[];
@@ -91,7 +95,7 @@ export class NearForm {
   async ask(): Promise<void> {
     const point = this.#on.chosen();
     if (point < 0) {
-      setText(this.#problem, "Choose a point first: click one, or walk with N and P.");
+      setText(this.#problem, CHOOSE_FIRST);
       return;
     }
     setText(this.#problem, "Looking for the nearest rows…");
@@ -99,16 +103,14 @@ export class NearForm {
       await this.#on.ask(point);
       setText(this.#problem, "");
     } catch (error) {
-      setText(this.#problem, error instanceof Error ? error.message : String(error));
+      setText(this.#problem, reasonOf(error));
     }
   }
 
   render(near: Neighbours | null): void {
     this.#hide.hidden = !near;
     if (near) {
-      this.#list.render(`${near.points.length} rows nearest to ${near.label ?? ""}`, {
-        points: near.points, labels: near.labels, values: near.similarities, note: near.note,
-      });
+      this.#list.render(`${near.points.length} rows nearest to ${near.label}`, { ...near, values: near.similarities });
     } else this.#list.clear();
   }
 }
@@ -117,9 +119,9 @@ const STEPS = 24;
 
 /** Lines over the sphere from a point to its neighbours, the nearer the heavier. */
 export function drawNeighbours(context: CanvasRenderingContext2D, stage: Stage, near: Neighbours): void {
-  const { point = -1, points } = near;
+  const { point, points } = near;
   const n = stage.count;
-  if (point < 0 || point >= n) return;
+  if (point >= n) return;
   const from = stage.at(point);
   const size = stage.pointSize() / 2;
   points.forEach((other, rank) => {
@@ -130,7 +132,6 @@ export function drawNeighbours(context: CanvasRenderingContext2D, stage: Stage, 
   });
   context.lineWidth = 2.4;
   ring(context, stage, point, size + 5);
-  context.globalAlpha = 1;
 }
 
 type Vector = readonly [number, number, number];

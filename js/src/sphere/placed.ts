@@ -1,6 +1,8 @@
 /** New records on the sphere: typed in, marked, listed, taken away. */
 
 import { h, setText } from "../shared/dom.ts";
+import { reasonOf } from "../shared/reason.ts";
+import { CHOOSE_FIRST } from "./neighbours.ts";
 import { onEnter, type ColumnInfo } from "./search.ts";
 import type { Stage } from "./stage.ts";
 
@@ -45,7 +47,6 @@ export class PlaceForm {
       this.#fields,
       h("div", { class: "ftx-sphere-results" }, place, take),
     );
-    this.#form.addEventListener("submit", (event) => event.preventDefault());
     onEnter(this.#form, () => void this.#place());
     this.#details = h("details", { class: "ftx-sphere-place" }, h("summary", {}, "Place a new record"), this.#form);
     this.el = h(
@@ -88,13 +89,13 @@ export class PlaceForm {
       await this.#on.place(Object.fromEntries(filled.map(({ name, value }) => [name, value])));
       setText(this.#status, "Placed.");
     } catch (error) {
-      setText(this.#status, error instanceof Error ? error.message : String(error));
+      setText(this.#status, reasonOf(error));
     }
   }
 
   async #take(): Promise<void> {
     const values = await this.#on.rowValues();
-    setText(this.#status, values ? "" : "Choose a point first: click one, or walk with N and P.");
+    setText(this.#status, values ? "" : CHOOSE_FIRST);
     if (values) for (const input of this.#inputs) input.value = values[input.name] ?? "";
   }
 }
@@ -122,6 +123,4 @@ export function drawMarks(context: CanvasRenderingContext2D, stage: Stage, marks
     context.fill();
     context.fillText(label, x + size + 5, y);
   }
-  context.strokeStyle = stage.colors.ring;
-  context.globalAlpha = 1;
 }

@@ -1,6 +1,7 @@
 /** The form that finds rows by their values, and what is done with those found. */
 
 import { h, setText } from "../shared/dom.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { operatorsOf, type ColumnKind, type Question } from "../shared/search.ts";
 import type { SelectMode } from "./rows.ts";
 
@@ -20,8 +21,9 @@ export interface ColumnInfo {
 const WORDS: Record<string, string> = { missing: "is missing", present: "is present", differs: "differs from" };
 const ANY = -1;
 
-/** Enter in a field of a form; hosts may keep it from becoming a submit. */
+/** Enter in a field of a form; hosts may keep it from becoming a submit, and a submit would leave the page. */
 export function onEnter(form: HTMLFormElement, act: () => void): void {
+  form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
     event.preventDefault();
@@ -72,7 +74,6 @@ export class SearchForm {
     );
     this.#column.addEventListener("change", () => this.#offerOperators());
     this.#operator.addEventListener("change", () => this.#showValue());
-    this.el.addEventListener("submit", (event) => event.preventDefault());
     onEnter(this.el, () => void this.#search());
     this.#value.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.clear();
@@ -134,7 +135,7 @@ export class SearchForm {
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#take(new Uint32Array(0));
-      setText(this.#status, error instanceof Error ? error.message : String(error));
+      setText(this.#status, reasonOf(error));
     }
   }
 

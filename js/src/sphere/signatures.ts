@@ -1,6 +1,7 @@
 /** What makes a group of rows different: asked for, and listed column by column. */
 
 import { h, setText } from "../shared/dom.ts";
+import { reasonOf } from "../shared/reason.ts";
 
 export interface Signature {
   rows: number;
@@ -56,7 +57,7 @@ export class SignatureForm {
       const found = await this.#ask(this.#group.value);
       if (asked === this.#asked) this.#show(found);
     } catch (error) {
-      if (asked === this.#asked) setText(this.#status, error instanceof Error ? error.message : String(error));
+      if (asked === this.#asked) setText(this.#status, reasonOf(error));
     }
   }
 

@@ -48,7 +48,7 @@ export class Stage {
   onCamera: (camera: Camera) => void = () => undefined;
   /** Paints between the ball and its points. */
   under: (context: CanvasRenderingContext2D, look: Look) => void = () => undefined;
-  /** Paints over everything, in CSS pixels. */
+  /** Paints over the points, in CSS pixels and with the pen of the rings, which is as before afterwards. */
   over: (context: CanvasRenderingContext2D) => void = () => undefined;
   /** Called before each frame with the ms since the last; true asks for another. */
   beforeFrame: (ms: number) => boolean = () => false;
@@ -286,7 +286,7 @@ export class Stage {
     if (this.#skipped) return;
     this.#fitCanvases(); // the page's zoom may have changed without a change of size
     const ratio = this.#canvas.width / this.view.width;
-    const total = this.#scene().codes.length;
+    const total = this.count;
     const count = this.#budget.count(total, this.#moving);
     const look = {
       camera: this.camera,
@@ -313,8 +313,7 @@ export class Stage {
 
   /** Diameter in CSS pixels of a point facing the viewer, at the present zoom. */
   pointSize(): number {
-    const total = this.#scene().codes.length;
-    const fitting = Math.min(9, Math.max(2, 16.5 - 3.1 * Math.log10(Math.max(1, total))));
+    const fitting = Math.min(9, Math.max(2, 16.5 - 3.1 * Math.log10(Math.max(1, this.count))));
     const scale = Math.min(this.view.width, this.view.height) / 520;
     const base = this.size ?? fitting * Math.min(1.3, Math.max(0.7, scale));
     return base * Math.pow(Math.max(0.6, this.camera.zoom), 0.4);
@@ -328,10 +327,11 @@ export class Stage {
     context.scale(ratio, ratio);
     context.strokeStyle = context.fillStyle = this.colors.ring;
     context.setLineDash([]);
+    context.save();
     this.over(context);
-    context.strokeStyle = this.colors.ring;
+    context.restore();
     for (const point of new Set([this.hovered, this.current, this.linked])) {
-      if (point < 0 || point >= this.#scene().codes.length) continue;
+      if (point < 0 || point >= this.count) continue;
       const { x, y } = this.place(point);
       context.lineWidth = 2;
       context.setLineDash(point === this.current && point !== this.hovered ? [3, 3] : []);
@@ -347,7 +347,6 @@ export class Stage {
       context.closePath();
       context.stroke();
       context.globalAlpha = 0.08;
-      context.fillStyle = this.colors.ring;
       context.fill();
       context.globalAlpha = 1;
     }

@@ -2,7 +2,7 @@
 
 import { watch, type Model } from "../shared/model.ts";
 import type { Question } from "../shared/search.ts";
-import { bytesOf, type Column } from "../shared/wire.ts";
+import { bytesOf } from "../shared/wire.ts";
 import type { Neighbours, Ranking } from "./neighbours.ts";
 import type { Mark } from "./placed.ts";
 import type { ColumnInfo } from "./search.ts";
@@ -40,11 +40,6 @@ export interface SphereState extends RowsState {
 /** `asked` is what belongs to the questions of the panel. */
 export type Change = "positions" | "asked" | RowsChange;
 
-/** Points that an answer holds. */
-function pointsIn(column: Column | undefined): Uint32Array {
-  return Uint32Array.from(column ?? []);
-}
-
 export class SphereStore extends RowsStore<SphereState, Change> {
   constructor(model: Model<SphereState>) {
     super(model);
@@ -79,7 +74,7 @@ export class SphereStore extends RowsStore<SphereState, Change> {
   /** The points that answer a question, in the order of the table. */
   async search(question: Question): Promise<Uint32Array> {
     const { columns } = await this.requests.ask("search", { ...question });
-    return pointsIn(columns.get("points"));
+    return Uint32Array.from(columns.get("points") ?? []);
   }
 
   /** What is drawn of a point's neighbours. */

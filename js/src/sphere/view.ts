@@ -6,6 +6,7 @@ import { Announcer, keepKeys } from "../shared/a11y.ts";
 import baseCss from "../shared/base.css";
 import { h, injectStyle, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { Explore } from "./explore.ts";
 import { Figure } from "./figure.ts";
 import { Panel } from "./panel.ts";
@@ -82,7 +83,7 @@ export class SphereView {
     else if (change === "asked") this.#explore.render();
     else {
       this.#figure.readSpec(HELP);
-      if (change === "spec") this.#explore.render();
+      this.#explore.render();
     }
   }
 
@@ -118,7 +119,7 @@ export class SphereView {
       await this.#store.colorBy(choice);
       this.#announcer.say(this.#store.spec.summary);
     } catch (error) {
-      setText(this.#panel.error, error instanceof Error ? error.message : String(error));
+      setText(this.#panel.error, reasonOf(error));
       this.#renderPanel(); // the chooser goes back to what is true
     }
   }

@@ -3,6 +3,7 @@
  * would answer is in the page; `featrix_notebook/pages.py` writes it.
  */
 import type { Cleanup, Model, Widget } from "../shared/model.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { search, type Question, type SearchColumn } from "../shared/search.ts";
 import { WIRE_VERSION } from "../shared/wire.ts";
 
@@ -134,7 +135,7 @@ class PageModel implements Model {
       reply.parts.push({ name: "points", dtype: "u4", shape: [n], n, codec: "raw" });
       this.#fire("msg:custom", reply, [new DataView(points.buffer)]);
     } catch (error) {
-      this.#fire("msg:custom", { ...reply, error: error instanceof Error ? error.message : String(error) }, []);
+      this.#fire("msg:custom", { ...reply, error: reasonOf(error) }, []);
     }
   }
 
