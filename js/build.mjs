@@ -39,6 +39,17 @@ function remoteAddresses(code) {
   return addresses.filter((a) => !/^http:\/\/www\.w3\.org\//.test(a));
 }
 
+/** Style sheets are text in a bundle, and minified like the code around them. */
+const styles = {
+  name: "styles",
+  setup({ onLoad }) {
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const { code } = await esbuild.transform(await readFile(path, "utf8"), { loader: "css", minify: true });
+      return { contents: code, loader: "text" };
+    });
+  },
+};
+
 async function built(entry, format) {
   const made = await esbuild.build({
     absWorkingDir: here.pathname,
@@ -50,7 +61,7 @@ async function built(entry, format) {
     sourcemap: false,
     legalComments: "none",
     charset: "utf8",
-    loader: { ".css": "text" },
+    plugins: [styles],
     define: { __VERSION__: JSON.stringify(version) },
     metafile: true,
     write: false,

@@ -1,9 +1,11 @@
 /** One view of a training movie: picture, curve, bar and drawers, and the keys for all of it. */
 
 import { Announcer, keepKeys } from "../shared/a11y.ts";
+import chartCss from "../plot/chart.css";
 import baseCss from "../shared/base.css";
 import { h, injectStyle, setText } from "../shared/dom.ts";
 import { Owner } from "../shared/model.ts";
+import { reasonOf } from "../shared/reason.ts";
 import { Chooser } from "../sphere/chooser.ts";
 import { Figure } from "../sphere/figure.ts";
 import { Legend } from "../sphere/legend.ts";
@@ -53,7 +55,7 @@ export class MovieView {
     this.#root = h("section", { class: "ftx ftx-sphere ftx-movie", "aria-label": "Training movie" });
     el.append(this.#root);
     injectStyle(el, "base", baseCss);
-    injectStyle(el, "uplot", uplotCss);
+    injectStyle(el, "chart", `${uplotCss}\n${chartCss}`);
     injectStyle(el, "sphere", sphereCss);
     injectStyle(el, "movie", css);
     this.#trails = new Trails((index) => store.frame(index));
@@ -273,7 +275,7 @@ export class MovieView {
       await this.#store.colorBy(choice);
       this.#announcer.say(this.#store.spec.summary);
     } catch (error) {
-      setText(this.#problem, error instanceof Error ? error.message : String(error));
+      setText(this.#problem, reasonOf(error));
       this.#renderPanel(); // the chooser goes back to what is true
     }
   }

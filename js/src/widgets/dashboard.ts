@@ -1,5 +1,6 @@
 /** TrainingDashboard: the curve of one or several trainings, live or finished. */
 import uplotCss from "uplot/dist/uPlot.min.css";
+import chartCss from "../plot/chart.css";
 import baseCss from "../shared/base.css";
 import { injectStyle } from "../shared/dom.ts";
 import { entry } from "../shared/entry.ts";
@@ -10,7 +11,9 @@ import { DashboardView } from "../dashboard/view.ts";
 export default entry<DashboardState, DashboardStore>(
   (model) => new DashboardStore(model),
   (el, store) => {
-    injectStyle(el, "dashboard", `${uplotCss}\n${baseCss}\n${dashboardCss}`);
+    injectStyle(el, "base", baseCss);
+    injectStyle(el, "chart", `${uplotCss}\n${chartCss}`);
+    injectStyle(el, "dashboard", dashboardCss);
     const view = new DashboardView(store);
     el.append(view.el);
     view.start();
