@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def embedded(data: Path, user: Path) -> Iterator[None]:
+    """An embedded server of its own: its data folder, and the user's home folder.
+
+    It is started by whoever connects first, and stopped in the end.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FEATRIX_")]:
+            patch.delenv(name)
+        patch.setenv("FEATRIX_HOME", str(data))
+        patch.setenv("HOME", str(user))
+        yield
+        stop = [sys.executable, "-m", "featrix_server", "stop"]
+        subprocess.run(stop, cwd=ROOT, check=True, timeout=60)
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +40,13 @@ def interruptible() -> Iterator[None]:
     yield
     if before is not None:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """A fresh IPython shell, as a notebook's kernel has one."""
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell(config=config)
+    yield shell
+    shell.restore_sys_module_state()

@@ -24,15 +24,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, WebSocket, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.bench_heatmap import main_thread
-from tests.browser.conftest import Notebook, browsing, laboratory, wait_until
+from tests.browser.conftest import Notebook, laboratory
+from tests.browser.sphere_page import launched
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 UPLOT = ROOT / "js" / "node_modules" / "uplot" / "dist"
@@ -250,13 +250,9 @@ def fast(notebook: Notebook, traffic: Traffic) -> None:
 
 
 def at_length(lab: Any, browser: Any, length: int, updates: int, rounds: int) -> None:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_code_cell(source) for source in sources(length, updates)]
-    name = f"bench-{length}.ipynb"
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / name)
     page = browser.new_page(viewport={"width": 1280, "height": 3200})
     traffic = Traffic(page)
-    notebook = Notebook(page, lab, name)
+    notebook = Notebook(page, lab, lab.write(f"bench-{length}.ipynb", *sources(length, updates)))
     notebook.open()
     for place in range(5):
         notebook.run(place, seconds=600)
@@ -292,7 +288,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         laboratory(Path(folder)) as lab,
         sync_playwright() as running,
-        browsing(running, lab) as browser,
+        launched(running, lab.env) as browser,
     ):
         for length in asked.lengths:
             at_length(lab, browser, length, asked.updates, asked.rounds)

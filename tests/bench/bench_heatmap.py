@@ -22,17 +22,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import numpy as np
 import pandas as pd
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from featrix_client import FeatrixSphere, Predictor
 from featrix_notebook import PredictionHeatmap, what_if
-from tests.browser.conftest import Notebook, browsing, laboratory
+from tests.browser.conftest import Notebook, laboratory
+from tests.browser.sphere_page import launched
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE, UPDATES, PAUSE_S, ROUNDS = 200, 20, 0.4, 3
@@ -70,27 +69,28 @@ def repaint() -> None:
     """Main-thread milliseconds for each new 200 x 200 values."""
     sources = [BEGIN, OURS, PLOTLY]
     sources += [UPDATE.format(updates=UPDATES, step=s, pause=PAUSE_S) for s in STEPS.values()]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    book = new_notebook(cells=[new_code_cell(s) for s in sources], metadata=kernel)
-    with tempfile.TemporaryDirectory() as folder, laboratory(Path(folder)) as lab:
-        nbformat.write(book, lab.notebooks / "bench.ipynb")
-        with sync_playwright() as running, browsing(running, lab) as browser:
-            page = browser.new_page(viewport={"width": 1280, "height": 1600})
-            notebook = Notebook(page, lab, "bench.ipynb")
-            notebook.open()
-            for place in range(3):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        laboratory(Path(folder)) as lab,
+        sync_playwright() as running,
+        launched(running, lab.env) as browser,
+    ):
+        page = browser.new_page(viewport={"width": 1280, "height": 1600})
+        notebook = Notebook(page, lab, lab.write("bench.ipynb", *sources))
+        notebook.open()
+        for place in range(3):
+            notebook.run(place)
+        page.locator(".ftx-heat-canvas").first.wait_for()
+        page.locator(".js-plotly-plot").first.wait_for()
+        page.wait_for_timeout(3000)
+        busy = main_thread(page)
+        spent: dict[str, list[float]] = {name: [] for name in STEPS}
+        for _ in range(ROUNDS):
+            for place, name in enumerate(STEPS, start=3):
+                before = busy()
                 notebook.run(place)
-            page.locator(".ftx-heat-canvas").first.wait_for()
-            page.locator(".js-plotly-plot").first.wait_for()
-            page.wait_for_timeout(3000)
-            busy = main_thread(page)
-            spent: dict[str, list[float]] = {name: [] for name in STEPS}
-            for _ in range(ROUNDS):
-                for place, name in enumerate(STEPS, start=3):
-                    before = busy()
-                    notebook.run(place)
-                    page.wait_for_timeout(500)
-                    spent[name].append((busy() - before) / UPDATES * 1000)
+                page.wait_for_timeout(500)
+                spent[name].append((busy() - before) / UPDATES * 1000)
     middle = {name: statistics.median(times) for name, times in spent.items()}
     for name, times in spent.items():
         print(f"{name:8} {middle[name]:8.1f} ms   {' '.join(f'{t:.1f}' for t in times)}")

@@ -26,9 +26,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
-
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench.devtools import BarePage, bare_page
@@ -360,32 +357,33 @@ def main() -> None:
     imports = "\n".join(IMPORTS[name] for name in subjects if name in IMPORTS)
     begin = BEGIN.format(limit=LIMIT_JS, side=(760, SIDE)) + imports
     sources = [begin, MAKE.format(n=1000, size=5), *(SHOW[name] for name in subjects), KERNEL]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    book = new_notebook(cells=[new_code_cell(s) for s in sources], metadata=kernel)
-    with tempfile.TemporaryDirectory() as folder, laboratory(Path(folder)) as lab:
-        nbformat.write(book, lab.notebooks / "bench.ipynb")
-        with bare_page(lab, HOOKS) as page:
-            notebook: Any = Notebook(page, lab, "bench.ipynb")  # type: ignore[arg-type]
-            notebook.open()
-            notebook.run(0)
-            bench = Bench(notebook, page, subjects)
-            bench.make(1000)
-            for name in subjects:  # what only the first one costs is nobody's merit
-                bench.measure(name, 1000, Told())
-            for n in given.points:
-                bench.make(n)
-                told = {s: Told() for s in subjects if s != "plotly" or n <= PLOTLY_MOST}
-                for _ in range(given.rounds):
-                    for name, of_name in told.items():
-                        bench.measure(name, n, of_name)
-                report(n, told)
-                notebook.run(len(sources) - 1)
-                spent, held, peak, sent, given_mb = notebook.python("kernel")
-                print(
-                    f"kernel: {spent:.2f} s; holds {held:.0f} MB ({sent:.0f} MB of it are what is "
-                    f"sent), at most {peak:.0f} MB; the positions given have {given_mb:.0f} MB\n",
-                    flush=True,
-                )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        laboratory(Path(folder)) as lab,
+        bare_page(lab, HOOKS) as page,
+    ):
+        path = lab.write("bench.ipynb", *sources)
+        notebook: Any = Notebook(page, lab, path)  # type: ignore[arg-type]  # it needs no more
+        notebook.open()
+        notebook.run(0)
+        bench = Bench(notebook, page, subjects)
+        bench.make(1000)
+        for name in subjects:  # what only the first one costs is nobody's merit
+            bench.measure(name, 1000, Told())
+        for n in given.points:
+            bench.make(n)
+            told = {s: Told() for s in subjects if s != "plotly" or n <= PLOTLY_MOST}
+            for _ in range(given.rounds):
+                for name, of_name in told.items():
+                    bench.measure(name, n, of_name)
+            report(n, told)
+            notebook.run(len(sources) - 1)
+            spent, held, peak, sent, given_mb = notebook.python("kernel")
+            print(
+                f"kernel: {spent:.2f} s; holds {held:.0f} MB ({sent:.0f} MB of it are what is "
+                f"sent), at most {peak:.0f} MB; the positions given have {given_mb:.0f} MB\n",
+                flush=True,
+            )
 
 
 def report(n: int, told: dict[str, Told]) -> None:

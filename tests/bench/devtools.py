@@ -18,7 +18,9 @@ from typing import Any
 import requests
 import websocket
 
-from tests.browser.conftest import CHROMIUM_FLAGS, Lab, wait_until
+from tests.browser.conftest import Lab
+from tests.browser.sphere_page import CHROMIUM_FLAGS
+from tests.waiting import wait_until
 
 AS_JSON = """(async () => {
   const value = await (%s)(%s);

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,36 +22,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import psutil
 import pytest
 import requests
 from jupyter_client.blocking.client import BlockingKernelClient
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, Playwright, sync_playwright
 
+from tests.browser.sphere_page import Open, complaints_of, launched, opener
+from tests.waiting import wait_until
+
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ROOT / "build" / "screens"
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-
-
-def wait_until(true: Callable[[], Any], what: str, seconds: float = 60, every: float = 0.2) -> Any:
-    """Return the first truthy value of `true`; fail with `what` when it takes too long."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := true():
-            return value
-        time.sleep(every)
-    pytest.fail(f"Not within {seconds:g} s: {what}")
 
 
 def pixels(of: Locator | Page) -> np.ndarray:
@@ -73,6 +58,14 @@ class Lab:
     @property
     def notebooks(self) -> Path:
         return self.folder / "notebooks"
+
+    def write(self, name: str, *cells: str) -> str:
+        """Put a notebook of these code cells where JupyterLab finds it, and return its name."""
+        spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        code = [new_code_cell(source) for source in cells]
+        notebook = new_notebook(cells=code, metadata={"kernelspec": spec})
+        nbformat.write(notebook, self.notebooks / name)
+        return name
 
     def api(self, method: str, path: str) -> requests.Response:
         headers = {"Authorization": f"token {self.token}"}
@@ -181,22 +174,25 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
-@contextmanager
-def browsing(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
-    """Debian's Chromium; its environment marks its processes as the laboratory's."""
-    path = shutil.which("chromium")
-    assert path is not None, "The browser tests need Chromium: apt-get install chromium"
-    browser = playwright.chromium.launch(
-        executable_path=path, args=CHROMIUM_FLAGS, env=dict(lab.env)
-    )
-    yield browser
-    browser.close()
-
-
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright, lab: Lab) -> Iterator[Browser]:
-    with browsing(playwright, lab) as browser:
-        yield browser
+    """The browser of the laboratory: its environment marks its processes as such."""
+    with launched(playwright, lab.env) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A browser for pages that need no Jupyter."""
+    with launched(playwright) as running:
+        yield running
+
+
+@pytest.fixture
+def open_sphere(browser: Browser) -> Iterator[Open]:
+    """Open a widget on a page of its own, answered by Python; see `opener`."""
+    with opener(browser) as open_:
+        yield open_
 
 
 @dataclass
@@ -302,10 +298,11 @@ class Notebook:
         return json.loads(eval(text))
 
     def theme(self, name: str) -> None:
-        """``"Light"`` or ``"Dark"``."""
+        """``"Light"`` or ``"Dark"``; when it returns, nothing lies over the page any more."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name}")
         light = str(name == "Light").lower()
         self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def screenshot(self, name: str, of: Locator | None = None) -> Path:
         SCREENS.mkdir(parents=True, exist_ok=True)
@@ -334,9 +331,7 @@ def open_notebook(
 
     def open_(path: str, *, kernel: bool = True) -> Notebook:
         page = chromium.new_page(viewport={"width": 1280, "height": 1000})
-        notebook = Notebook(page, lab, path)
-        page.on("console", lambda m: notebook.complaints.append(m.text) if m.type == "error" else 0)
-        page.on("pageerror", lambda error: notebook.complaints.append(str(error)))
+        notebook = Notebook(page, lab, path, complaints_of(page))
         opened.append(notebook)
         notebook.open(kernel=kernel)
         notebook.theme("Light")  # JupyterLab remembers what an earlier test chose

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,15 @@ from playwright.sync_api import Browser, Locator, Page, Playwright
 
 from featrix_notebook.widgets.base import FeatrixWidget, bundle
 
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 # A page-side model with anywidget's interface; `kernel` is the Python side.
 HOST = """
@@ -114,6 +122,14 @@ def settle(page: Page, ms: int) -> None:
     page.evaluate(QUIET)
 
 
+def complaints_of(page: Page) -> list[str]:
+    """A list that fills with what the page throws or writes into its console as an error."""
+    complaints: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
 def coded(value: Any) -> Any:
     """A value as JSON: bytes become ``{"bytes": <base64>}``."""
     if isinstance(value, (bytes, memoryview)):
@@ -170,9 +186,7 @@ class Opened:
     def __init__(self, page: Page, widget: Any) -> None:
         self.page, self.widget = page, widget
         self.kernel = self.kernel_class(widget)
-        self.complaints: list[str] = []
-        page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else 0)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.complaints = complaints_of(page)
         page.expose_function("kernel", self.kernel)
 
     def start(self, *, dark: bool = False) -> None:
@@ -206,11 +220,13 @@ class Opened:
 
 
 @contextmanager
-def launched(playwright: Playwright) -> Iterator[Browser]:
-    """Debian's Chromium, running."""
+def launched(playwright: Playwright, env: Mapping[str, str] | None = None) -> Iterator[Browser]:
+    """Debian's Chromium, running; in an environment of its own where one is given."""
     path = shutil.which("chromium")
     assert path is not None, "The browser tests need Chromium: apt-get install chromium"
-    running = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+    running = playwright.chromium.launch(
+        executable_path=path, args=CHROMIUM_FLAGS, env=None if env is None else dict(env)
+    )
     try:
         yield running
     finally:

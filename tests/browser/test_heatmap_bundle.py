@@ -4,41 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser
 
 from featrix_notebook.coding import CATEGORY_COLORS, NUMBER_COLORS
 from featrix_notebook.widgets.heatmap import PredictionHeatmap
 from tests.browser.heatmap_page import Open, OpenedHeatmap, heatmap_opener
-from tests.browser.sphere_page import launched
 from tests.notebook.asking import AnyPredictor
+from tests.notebook.asking import asking as asking_along
 from tests.notebook.test_heatmap import HOSTILE
 
 AXES = {"age": list(range(20, 80, 5)), "plan": ["basic", "gold", "trial", "none"]}
 SHAPE = (12, 4)
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
+asking = partial(asking_along, axes=AXES)
 
 
 @pytest.fixture
 def open_heatmap(browser: Browser) -> Iterator[Open]:
     with heatmap_opener(browser) as open_:
         yield open_
-
-
-def asking(kind: str = "binary", **options: Any) -> tuple[AnyPredictor, PredictionHeatmap]:
-    predictor = AnyPredictor(kind)
-    options = {"axes": AXES, "record": {"charge": 65.0}} | options
-    heatmap = PredictionHeatmap(predictor, **options)
-    assert heatmap.wait(20)
-    return predictor, heatmap
 
 
 def rgb(color: str) -> np.ndarray:

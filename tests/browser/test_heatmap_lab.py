@@ -7,13 +7,12 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import ROOT, Lab, Notebook, pixels, wait_until
+from tests.browser.conftest import ROOT, Lab, Notebook, pixels
+from tests.waiting import wait_until
 
 TRAIN = f"""
 import numpy as np, pandas as pd
@@ -51,10 +50,7 @@ def painted(stage: Locator) -> int:
 def test_a_predictor_answers_what_the_page_asks(
     lab: Lab, open_notebook: Callable[[str], Notebook]
 ) -> None:
-    cells = [new_code_cell(source) for source in (TRAIN, SHOW, FILL)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "heatmap.ipynb")
-    notebook = open_notebook("heatmap.ipynb")
+    notebook = open_notebook(lab.write("heatmap.ipynb", TRAIN, SHOW, FILL))
     notebook.run(0, seconds=240)
     notebook.run(1)
     stage = notebook.cell(1).locator(".ftx-heat-stage")

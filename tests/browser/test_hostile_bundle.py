@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page
 
 from tests.browser.hostile import STAGES, TABLES, WIDGETS
-from tests.browser.sphere_page import launched, opener, settle
+from tests.browser.sphere_page import complaints_of, opener, settle
 from tests.browser.test_pages_bundle import PAINTED
 
 KEYS = {
@@ -18,12 +17,6 @@ KEYS = {
     "dashboard": ("Home", "ArrowRight", "End"),
     "heatmap": ("Home", "ArrowRight", "ArrowDown", "Enter", "End"),
 }
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
 
 
 def use(page: Page, name: str) -> None:
@@ -61,9 +54,7 @@ def test_a_hostile_table_is_only_text(
     widget.to_html(tmp_path / "page.html")
     context = browser.new_context(offline=True, viewport={"width": 960, "height": 640})
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else 0)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     page.on("dialog", lambda dialog: complaints.append(dialog.message))
     page.goto((tmp_path / "page.html").as_uri())
     use(page, name)

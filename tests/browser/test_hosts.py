@@ -11,13 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from textwrap import indent
 
-import nbformat
 import requests
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import SCREENS, Lab, wait_until
+from tests.browser.conftest import SCREENS, Lab
 from tests.browser.four_widgets import MAKE, WIDGETS
+from tests.waiting import wait_until
 
 PATIENCE = 60_000
 APP = """import marimo
@@ -35,10 +34,11 @@ def _():
 """
 
 
-def check_widgets(page: Page, host: str) -> None:
+def check_widgets(page: Page, url: str, host: str) -> None:
     """All four are there and alive: a new colour is asked of Python and comes back."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
+    page.goto(url, timeout=PATIENCE)
     for _, stage in WIDGETS.values():
         page.locator(stage).first.wait_for(timeout=PATIENCE)
     page.get_by_label("Colour by", exact=True).first.select_option(label="number")
@@ -50,13 +50,10 @@ def check_widgets(page: Page, host: str) -> None:
 
 
 def test_voila(lab: Lab, chromium: Browser) -> None:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_code_cell(code) for code in (MAKE, *(show for show, _ in WIDGETS.values()))]
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "voila.ipynb")
+    path = lab.write("voila.ipynb", MAKE, *(show for show, _ in WIDGETS.values()))
     page = chromium.new_page(viewport={"width": 1200, "height": 1000})
     # Voila comes as an extension of the server that runs JupyterLab.
-    page.goto(f"{lab.url}/voila/render/voila.ipynb?token={lab.token}", timeout=PATIENCE)
-    check_widgets(page, "voila")
+    check_widgets(page, f"{lab.url}/voila/render/{path}?token={lab.token}", "voila")
     page.close()
     for running in lab.api("GET", "kernels").json():
         lab.api("DELETE", f"kernels/{running['id']}")
@@ -97,7 +94,6 @@ def test_marimo(lab: Lab, chromium: Browser, tmp_path: Path) -> None:
     with serving(lab, app) as url:
         here = (url, url.replace("http", "ws"), "data:", "blob:")
         page.on("request", lambda r: None if r.url.startswith(here) else outside.append(r.url))
-        page.goto(url, timeout=PATIENCE)
-        check_widgets(page, "marimo")
+        check_widgets(page, url, "marimo")
         page.close()
     assert outside == []

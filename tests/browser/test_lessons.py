@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import ROOT, Lab, Notebook, pixels, wait_until
+from tests.browser.conftest import ROOT, Lab, Notebook, pixels
+from tests.waiting import wait_until
 
 EXAMPLES = ROOT / "examples"
 LESSONS = sorted(path.name for path in EXAMPLES.glob("0[2-9]_*.ipynb"))

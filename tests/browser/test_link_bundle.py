@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright
+from playwright.sync_api import Browser, Locator, Page
 
 from featrix_notebook import (
     PredictionHeatmap,
@@ -22,17 +22,11 @@ from featrix_notebook import (
     link,
 )
 from featrix_notebook.widgets.link import Link
-from tests.browser.sphere_page import FRONT, launched, settle, table
+from tests.browser.sphere_page import FRONT, complaints_of, settle, table
 from tests.notebook.page_data import page_data
 
 BUS = "Symbol.for('featrix.link.1') in globalThis"
 FRAMES = 9
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
 
 
 @dataclass
@@ -77,7 +71,7 @@ class Linked:
 @pytest.fixture
 def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Link], Linked]]:
     """Open the page of a link; a complaint in its console fails."""
-    complaints: list[str] = []
+    complaints: list[list[str]] = []
     contexts = []
 
     def show_(joined: Link) -> Linked:
@@ -87,8 +81,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Link], Linked]]
         context = browser.new_context(offline=True, viewport=viewport)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else 0)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        complaints.append(complaints_of(page))
         page.goto(path.as_uri())
         page.locator("main [data-widget] > .ftx").nth(len(joined.widgets) - 1).wait_for()
         linked = Linked(page)

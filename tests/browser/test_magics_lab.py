@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.conftest import Lab, Notebook
 from tests.client.predicting import ModelServer
@@ -51,10 +49,7 @@ def test_magics_and_displays(
         "grid = churn.predict_grid(2, (9, 3))\n"
         "grid.fill({}, {'age': range(18, 99, 9), 'plan': ['gold', 'basic', None]})\ngrid",
     ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    notebook = new_notebook(cells=list(map(new_code_cell, cells)), metadata=kernel)
-    nbformat.write(notebook, lab.notebooks / "magics.ipynb")
-    opened = open_notebook("magics.ipynb")
+    opened = open_notebook(lab.write("magics.ipynb", *cells))
     for place in range(len(cells)):
         opened.run(place)
     assert "always saying the most frequent class" in opened.cell(1).inner_text()

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page
 
 from featrix_notebook.pages import page_of
-from tests.browser.sphere_page import launched, settle
+from tests.browser.sphere_page import complaints_of, settle
 from tests.browser.test_pages_bundle import PAINTED, dashboard, heatmap, movie, sphere
 from tests.notebook.page_data import page_data
 
 KINDS = (sphere, movie, dashboard, heatmap)
 STAGES = (".ftx-sphere-stage", ".ftx-sphere-stage", ".ftx-chart", ".ftx-heat-stage")
-# All WebGL contexts, and the elements of all widgets, held weakly.
+# The elements of all widgets seen, and all WebGL contexts, held weakly.
 WATCH = """
 window.seen = { roots: [], contexts: [] };
 const get = HTMLCanvasElement.prototype.getContext;
@@ -26,10 +26,11 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
   return context;
 };
 """
-LEFT = """() => [
-  seen.roots.filter((ref) => ref.deref()).length,
-  seen.contexts.filter((ref) => ref.deref() && !ref.deref().isContextLost()).length,
-]"""
+LEFT = """() => ({
+  roots: seen.roots.filter((ref) => ref.deref()).length,
+  contexts: seen.contexts.filter((ref) => ref.deref() && !ref.deref().isContextLost()).length,
+  made: seen.contexts.length,
+})"""
 # Show a widget, let it be drawn, close it, and the next one.
 ROUND = """async ([host, { bundles, widgets }, times]) => {
   window.show ??= (await import(
@@ -51,20 +52,12 @@ ROUND = """async ([host, { bundles, widgets }, times]) => {
 MODULE_BYTES, MODULE_LISTENERS = 500_000, 4
 
 
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 900, "height": 700})
     page = context.new_page()
     page.add_init_script(WATCH)
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else 0)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     yield page
     context.close()
     assert complaints == []
@@ -81,7 +74,7 @@ def test_twenty_widgets_on_one_page_all_stay_drawn(page: Page, tmp_path: Path) -
             stage.scroll_into_view_if_needed()
             settle(page, 50)
             assert stage.evaluate(PAINTED) > 0.01, (again, place)
-    assert page.evaluate(LEFT)[1] == 1, "one WebGL context serves them all"
+    assert page.evaluate(LEFT)["contexts"] == 1, "one WebGL context serves them all"
     assert page.locator(".ftx-sphere-badge:visible").count() == 0
 
 
@@ -106,7 +99,8 @@ def test_fifty_widgets_closed_leave_nothing_behind(page: Page) -> None:
     page.evaluate(ROUND, [host, page_data(text), 50])
     after = held()
     grown = {name: after[name] - before[name] for name in before}
-    assert page.evaluate(LEFT) == [0, 0], "elements and WebGL contexts that are still there"
+    left = page.evaluate(LEFT)
+    assert (left["roots"], left["contexts"]) == (0, 0), "what is still there"
     assert grown["JSHeapUsedSize"] < 50 * MODULE_BYTES
     assert grown["JSEventListeners"] <= 25 * MODULE_LISTENERS + 10
     assert grown["Nodes"] < 200

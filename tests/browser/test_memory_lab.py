@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
-
-from tests.browser.conftest import wait_until
+from tests.browser.test_memory_bundle import LEFT, WATCH
+from tests.waiting import wait_until
 
 BEGIN = """
 import gc, weakref
@@ -31,28 +29,10 @@ made.clear()
 del widget
 gc.collect()
 """
-# The elements of all widgets seen, and all WebGL contexts, held weakly.
-WATCH = """
-window.seen = { roots: [], contexts: [] };
-const get = HTMLCanvasElement.prototype.getContext;
-HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-  const context = get.call(this, kind, ...rest);
-  if (kind.startsWith("webgl") && context) seen.contexts.push(new WeakRef(context));
-  return context;
-};
-"""
-LEFT = """() => ({
-  roots: seen.roots.filter((ref) => ref.deref()).length,
-  contexts: seen.contexts.filter((ref) => ref.deref() && !ref.deref().isContextLost()).length,
-  made: seen.contexts.length,
-})"""
 
 
 def test_fifty_widgets_leave_nothing_behind(lab: Any, open_notebook: Callable[..., Any]) -> None:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_code_cell(source) for source in (BEGIN, SHOW, CLOSE)]
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "memory.ipynb")
-    notebook = open_notebook("memory.ipynb")
+    notebook = open_notebook(lab.write("memory.ipynb", BEGIN, SHOW, CLOSE))
     page = notebook.page
     page.evaluate(f"() => {{ {WATCH} }}")
     session = page.context.new_cdp_session(page)

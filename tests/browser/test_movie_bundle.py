@@ -9,20 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser
 
 from featrix_notebook import TrainingMovie
 from featrix_notebook.movie.raster import LIGHT, Points, View, ball
-from tests.browser.conftest import wait_until
-from tests.browser.sphere_page import FRONT, Open, Opened, launched, opener, saturated
+from tests.browser.sphere_page import FRONT, Open, Opened, complaints_of, opener, saturated
+from tests.waiting import wait_until
 
 FRAMES = 9
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
 
 
 @pytest.fixture
@@ -383,9 +377,7 @@ def test_an_exported_page_needs_neither_kernel_nor_network(browser: Browser, tmp
     path = movie.save(tmp_path / "movie.html")
     context = browser.new_context(offline=True, viewport={"width": 1000, "height": 700})
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else 0)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     page.goto(path.as_uri())
     page.locator(".ftx-sphere-stage").focus()
     page.keyboard.press("End")

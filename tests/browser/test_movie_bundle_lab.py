@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
 from tests.browser.sphere_page import settle
 
@@ -36,10 +34,7 @@ movie
 def test_a_running_training_is_played_and_an_epoch_published(
     lab: Any, open_notebook: Callable[[str], Any]
 ) -> None:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_code_cell(source) for source in CELLS]
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "movie.ipynb")
-    notebook = open_notebook("movie.ipynb")
+    notebook = open_notebook(lab.write("movie.ipynb", *CELLS))
     page = notebook.page
     notebook.run(0)
     panel = page.locator(".ftx-movie-panel")

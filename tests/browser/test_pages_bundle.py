@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser
 
 from featrix_notebook import PredictionHeatmap, SphereExplorer, TrainingDashboard, TrainingMovie
 from featrix_notebook.widgets.base import FeatrixWidget
-from tests.browser.sphere_page import FRONT, launched, settle, table
+from tests.browser.sphere_page import FRONT, complaints_of, settle, table
 
 EPOCHS = 6
 # The share of the pixels of all layers of a canvas's place that anything is drawn in.
@@ -25,12 +25,6 @@ PAINTED = """(el) => {
   });
   return layers[0].filter((_, i) => i % 4 === 3 && layers.some((l) => l[i] > 0)).length / 60_000;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
 
 
 def sphere() -> SphereExplorer:
@@ -75,9 +69,7 @@ def test_a_widget_is_a_page_that_needs_nothing_else(
     assert make().to_html(path) == path.read_text(encoding="utf-8")
     context = browser.new_context(offline=True, viewport={"width": 900, "height": 700})
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else 0)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(path.as_uri())

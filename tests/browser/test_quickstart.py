@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator
 
-from tests.browser.conftest import ROOT, Lab, Notebook, pixels, wait_until
+from tests.browser.conftest import ROOT, Lab, Notebook, pixels
+from tests.waiting import wait_until
 
 QUICKSTART = "01_quickstart.ipynb"
 

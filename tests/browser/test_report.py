@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from playwright.sync_api import Browser, Locator, Page
 
 from featrix_client import FeatrixSphere, FoundationalModel, Predictor
 from featrix_notebook import export_report
-from tests.browser.conftest import ROOT, SCREENS, Lab, pixels, wait_until
+from tests.browser.conftest import ROOT, SCREENS, Lab, pixels
+from tests.browser.sphere_page import complaints_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(900)  # the first of them trains
 
@@ -35,20 +38,21 @@ def trained(lab: Lab) -> tuple[FoundationalModel, Predictor]:
     return fm, predictor
 
 
+Scheme = Literal["light", "dark"]
+
+
 def ink(of: Locator) -> int:
     """How many pixels are strongly coloured: neither paper nor text."""
     shot = pixels(of)
     return int((shot.max(axis=2) - shot.min(axis=2) > 60).sum())
 
 
-def opened(browser: Browser, path: Path, scheme: str = "light") -> tuple[Page, list[str]]:
+def opened(browser: Browser, path: Path, scheme: Scheme = "light") -> tuple[Page, list[str]]:
     """The file in a browser without a network, and what it complained of or asked for."""
-    context = browser.new_context(offline=True, color_scheme=scheme)  # type: ignore[arg-type]  # a str
+    context = browser.new_context(offline=True, color_scheme=scheme)
     page = context.new_page()
     page.set_viewport_size({"width": 1100, "height": 900})
-    noted: list[str] = []
-    page.on("console", lambda m: noted.append(m.text) if m.type == "error" else 0)
-    page.on("pageerror", lambda error: noted.append(str(error)))
+    noted = complaints_of(page)
     own = ("file:", "blob:", "data:")
     page.on("request", lambda r: None if r.url.startswith(own) else noted.append(r.url))
     page.goto(path.as_uri())

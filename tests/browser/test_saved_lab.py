@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from nbconvert import HTMLExporter, SlidesExporter
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import SCREENS, Lab, Notebook, pixels
@@ -24,11 +22,9 @@ OTHER = "import ipywidgets; ipywidgets.IntSlider(3)"
 @pytest.fixture(scope="module")
 def saved(lab: Lab, chromium: Browser) -> str:
     """A notebook whose cells were run and saved, and whose kernel is gone."""
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_code_cell(code) for code in (MAKE, *(c for c, _ in WIDGETS.values()), OTHER)]
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "saved.ipynb")
+    cells = (MAKE, *(show for show, _ in WIDGETS.values()), OTHER)
     page = chromium.new_page()
-    notebook = Notebook(page, lab, "saved.ipynb")
+    notebook = Notebook(page, lab, lab.write("saved.ipynb", *cells))
     notebook.open()
     for place in range(len(cells)):
         notebook.run(place)
@@ -44,7 +40,7 @@ def saved(lab: Lab, chromium: Browser) -> str:
     page.close()
     for session in lab.api("GET", "sessions").json():
         lab.api("DELETE", f"sessions/{session['id']}")
-    return "saved.ipynb"
+    return notebook.path
 
 
 def check_pictures(notebook: Notebook) -> None:

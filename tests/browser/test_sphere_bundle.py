@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Playwright
 
 from featrix_notebook.widgets.sphere import SphereExplorer
-from tests.browser.sphere_page import FRONT, Open, launched, opener, saturated, table
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
-
-
-@pytest.fixture
-def open_sphere(browser: Browser) -> Iterator[Open]:
-    with opener(browser) as open_:
-        yield open_
+from tests.browser.sphere_page import FRONT, Open, saturated, table
 
 
 def test_all_rows_are_painted_and_stay(open_sphere: Open) -> None:

@@ -10,10 +10,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page
 
 from featrix_notebook.widgets.sphere import SphereExplorer
-from tests.browser.sphere_page import FRONT, Kernel, Open, Opened, launched, opener, settle, table
+from tests.browser.sphere_page import (
+    FRONT,
+    Kernel,
+    Open,
+    Opened,
+    complaints_of,
+    opener,
+    settle,
+    table,
+)
 from tests.browser.test_sphere_bundle_hosts import hostile
 
 
@@ -52,12 +61,6 @@ class Asked(Opened):
         act()
         self.settle(ms)
         return int((np.abs(self.pixels() - before).max(axis=2) > 40).sum())
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    with launched(playwright) as running:
-        yield running
 
 
 @pytest.fixture
@@ -333,9 +336,7 @@ def test_a_page_without_a_kernel_finds_the_same(browser: Browser, tmp_path: Path
     sphere = SphereExplorer(np.random.default_rng(0).normal(size=(n, 3)), rows=rows)
     sphere.to_html(tmp_path / "page.html")
     page = browser.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else 0)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = complaints_of(page)
     page.goto((tmp_path / "page.html").as_uri())
     page.get_by_role("tab", name="Find").click()
     for column, operator, value in [

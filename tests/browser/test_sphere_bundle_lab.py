@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
-
 from tests.browser.sphere_page import settle
 
 SPHERE = """
@@ -36,10 +33,7 @@ other
 def test_a_click_a_colour_and_a_selection_travel(
     lab: Any, open_notebook: Callable[[str], Any]
 ) -> None:
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    cells = [new_code_cell(SPHERE), new_code_cell("sphere.select([2])"), new_code_cell(LINKED)]
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "sphere.ipynb")
-    notebook = open_notebook("sphere.ipynb")
+    notebook = open_notebook(lab.write("sphere.ipynb", SPHERE, "sphere.select([2])", LINKED))
     page = notebook.page
     notebook.run(0)
     stage = page.locator(".ftx-sphere-stage")

@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from featrix_client import FeatrixSphere, FoundationalModel, projections
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,6 @@ def long_running(featrix, people):
     fm = featrix.create_foundational_model(name="long", df=people(400, seed=1), epochs=100_000)
     yield fm
     fm.delete()
-
-
-def wait_until(condition, seconds: float = 120.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 # --------------------------------------------------------------- when trained
@@ -235,14 +229,14 @@ def test_what_is_no_container_is_told():
 
 def test_pause_resume_stop_act_on_the_job(long_running):
     fm = long_running
-    wait_until(lambda: training_job(fm)["current_epoch"])
+    wait_until(lambda: training_job(fm)["current_epoch"], "an epoch", 120)
     asked = fm.pause()
     assert "pause" in (asked["requested"], asked["status"][:5])
-    wait_until(lambda: training_job(fm)["status"] == "paused")
+    wait_until(lambda: training_job(fm)["status"] == "paused", "the pause", 120)
     assert fm.status == "training"
     epoch = training_job(fm)["current_epoch"]
     fm.resume()
-    wait_until(lambda: (training_job(fm)["current_epoch"] or 0) > epoch)
+    wait_until(lambda: (training_job(fm)["current_epoch"] or 0) > epoch, "another epoch", 120)
     assert len(fm.get_training_metrics()["loss_history"]) >= epoch
     assert not fm.is_ready()
     with pytest.raises(TimeoutError, match="goes on by itself"):
@@ -260,20 +254,20 @@ def training_job(fm):
 
 def test_an_interrupt_leaves_the_training_running(long_running, capsys):
     fm = long_running
-    wait_until(lambda: training_job(fm)["current_epoch"])
+    wait_until(lambda: training_job(fm)["current_epoch"], "an epoch", 120)
     threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt, match=r"goes on by itself(.|\n)*wait_for_training"):
         fm.wait_for_training()
     epoch = training_job(fm)["current_epoch"]
-    wait_until(lambda: training_job(fm)["current_epoch"] > epoch)
+    wait_until(lambda: training_job(fm)["current_epoch"] > epoch, "another epoch", 120)
     assert "epoch" in capsys.readouterr().err
 
 
 def test_a_wait_outlives_the_server(long_running, server_home):
     fm = long_running
-    wait_until(lambda: training_job(fm)["current_epoch"])
+    wait_until(lambda: training_job(fm)["current_epoch"], "an epoch", 120)
     fm.pause()
-    wait_until(lambda: training_job(fm)["status"] == "paused")
+    wait_until(lambda: training_job(fm)["status"] == "paused", "the pause", 120)
     before = json.loads((server_home / "server.json").read_text())
     killer = threading.Timer(0.5, kill_family, [before["pid"]])
     killer.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import Callable
 
 import pandas as pd
@@ -15,6 +14,7 @@ from featrix_client import FeatrixSphere, Predictor, verify_signature
 from tests.client.predicting import ModelServer
 from tests.client.scripted import Answer
 from tests.server.receiver import receiving
+from tests.waiting import wait_until
 
 SECRET = "a secret"
 
@@ -74,13 +74,12 @@ def test_a_model_of_the_real_server_calls_back(
         assert told["alert_drift"] == f"{receiver.url}/drift"
         assert "alert_drift" not in fm.disable_webhook("alert_drift")
         fm.wait_for_training(max_wait_time=250, show_progress=False)
-        deadline = time.monotonic() + 20
-        while not (log := fm.get_webhook_deliveries()) or log[0]["status"] == "waiting":
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert [(one["event"], one["status"]) for one in log] == [
-            ("training_finished", "delivered")
-        ]
+
+        def told_of() -> list[tuple[str, str]]:
+            log = [(one["event"], one["status"]) for one in fm.get_webhook_deliveries()]
+            return [] if "waiting" in dict(log).values() else log
+
+        assert wait_until(told_of, "the call") == [("training_finished", "delivered")]
         (call,) = receiver.told
         assert verify_signature(call.body, call.headers["X-Featrix-Signature"], SECRET)
         assert call.payload["foundational_model_id"] == fm.id

@@ -6,10 +6,7 @@ one embedded server. The pages after the second begin with what it made; see ``d
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +14,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from featrix_client import FeatrixSphere
+from tests.conftest import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -41,16 +38,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     columns = ["species", "sex", "hindfoot_length", "weight", "month", "plot_id"]
     surveys[columns].sample(300, random_state=1).to_csv(work / "animals.csv", index=False)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("FEATRIX_")]:
-            patch.delenv(name)
-        patch.setenv("FEATRIX_HOME", str(work / "featrix"))
-        patch.setenv("HOME", str(work))
+    with embedded(work / "featrix", work), pytest.MonkeyPatch.context() as patch:
         patch.setenv("MPLBACKEND", "agg")
         patch.chdir(work)
         yield work
-        stop = [sys.executable, "-m", "featrix_server", "stop"]
-        subprocess.run(stop, cwd=ROOT, check=True, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -64,15 +55,6 @@ def begun(folder: Path) -> dict[str, Any]:
     predictor = fm.create_binary_classifier("sex", epochs=5).wait_for_training(show_progress=False)
     predictor.batch_predict(animals.head(2))  # the first answer is a slow one
     return {"animals": animals, "featrix": featrix, "fm": fm, "predictor": predictor}
-
-
-@pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell = InteractiveShell(config=config)
-    yield shell
-    shell.restore_sys_module_state()
 
 
 @pytest.mark.timeout(600)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib as mpl
 import pandas as pd
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from featrix_client import FeatrixSphere, FoundationalModel, Predictor
 from tests.client.predicting import ModelServer
 from tests.client.scripted import ScriptedServer
+from tests.conftest import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,14 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def featrix_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The data folder of this session's embedded server, which is stopped in the end."""
     home = tmp_path_factory.mktemp("featrix")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("FEATRIX_")]:
-            patch.delenv(name)
-        patch.setenv("FEATRIX_HOME", str(home))
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    with embedded(home, tmp_path_factory.mktemp("home")):
         yield home
-        stop = [sys.executable, "-m", "featrix_server", "stop"]
-        subprocess.run(stop, cwd=ROOT, check=True, timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -55,16 +45,6 @@ def trained(featrix: FeatrixSphere, animals: pd.DataFrame) -> FoundationalModel:
         name="animals", df=animals, ignore_columns=["species_id"], epochs=3
     )
     return fm.wait_for_training(poll_interval=1, show_progress=False)
-
-
-@pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    """A fresh IPython shell, as a notebook's kernel has one."""
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell = InteractiveShell(config=config)
-    yield shell
-    shell.restore_sys_module_state()
 
 
 @pytest.fixture(autouse=True)

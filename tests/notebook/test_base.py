@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gc
-import time
 import weakref
 
 import pytest
@@ -13,6 +12,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
 from featrix_notebook.widgets import base
+from tests.waiting import wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -118,9 +118,7 @@ def test_outputs_are_not_drawn_anew_under_a_readers_hand(published) -> None:
     widget.refresh_outputs()
     assert len(published) == 1
     widget._in_use = False
-    deadline = time.monotonic() + 10
-    while len(published) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: len(published) == 2, "the output is drawn anew")
     _, update = published
     assert update["update"]
     assert update["data"]["text/plain"].startswith("Plain of height 5")

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,9 @@ import pytest
 from featrix_client import FeatrixSphere
 from featrix_notebook import TrainingDashboard
 from featrix_notebook.live import ENDED
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(600)
-
-
-def wait_until(true: Callable[[], Any], what: str, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)
 
 
 class Page:
@@ -90,14 +82,14 @@ def test_watched_live_over_a_pause_and_a_killed_server_or_opened_late(
     fm = featrix.create_foundational_model(name="watched", df=animals, epochs=25)
     dashboard = TrainingDashboard(fm)
     page = Page(dashboard)
-    wait_until(lambda: len(page.table()) >= 2, "two epochs")
+    wait_until(lambda: len(page.table()) >= 2, "two epochs", 300)
     page.ask("control", id="1", run=0, action="pause")
     wait_until(lambda: page.status() == "paused", "the job is paused")
     assert fm.refresh()["jobs"][fm.training_state.job_id]["status"] == "paused"
     page.ask("control", id="2", run=0, action="resume")
     wait_until(lambda: page.status() == "running", "the job goes on")
     killed = kill_server(featrix_home)
-    wait_until(lambda: page.status() in ENDED, "the training ends all the same")
+    wait_until(lambda: page.status() in ENDED, "the training ends all the same", 300)
     assert page.status() == "done"
     assert json.loads((featrix_home / "server.json").read_text())["pid"] != killed
     assert [reply["error"] for reply in page.replies] == [None, None]
@@ -106,7 +98,7 @@ def test_watched_live_over_a_pause_and_a_killed_server_or_opened_late(
     predictor = fm.create_binary_classifier(target_column="sex", epochs=4)
     both = TrainingDashboard([fm, predictor])
     live = Page(both)
-    wait_until(lambda: live.status(1) in ENDED, "the predictor is trained")
+    wait_until(lambda: live.status(1) in ENDED, "the predictor is trained", 300)
     assert live.table(1)["validation_loss"].notna().all()
     # Another client, that has seen nothing of it.
     anew = FeatrixSphere()

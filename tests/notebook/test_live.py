@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,9 @@ from featrix_client.errors import FeatrixHTTPError
 from featrix_notebook import live
 from featrix_notebook.live import RunFeed
 from featrix_notebook.metric_log import MetricLog, canonical
+from tests.waiting import wait_until
 
 Event = tuple[int, str, dict[str, Any]]
-
-
-def wait_for(true: Callable[[], Any], what: str, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.01)
 
 
 class Listener:
@@ -93,7 +87,7 @@ def test_widgets_of_a_run_share_one_thread(run: Run) -> None:
     feed.subscribe(one.changed)
     feed.subscribe(two.changed)
     run.epoch(1)
-    wait_for(lambda: one.calls and two.calls, "both are told")
+    wait_until(lambda: one.calls and two.calls, "both are told")
     assert sum(t.name.startswith("featrix-feed-churn") for t in threading.enumerate()) == 1
     assert threading.active_count() <= before + 2  # the reader, and at most one timer
     assert threading.main_thread().name not in one.threads
@@ -106,7 +100,7 @@ def test_bursts_are_bundled_and_complete(run: Run) -> None:
     for epoch in range(1, 301):
         run.epoch(epoch)
         time.sleep(0.002)
-    wait_for(lambda: len(feed.log) == 300, "all epochs")
+    wait_until(lambda: len(feed.log) == 300, "all epochs", every=0.01)
     assert listener.calls <= (time.monotonic() - began) * live.UPDATES_PER_SECOND + 3
 
 
@@ -123,7 +117,7 @@ def test_a_break_is_said_and_reading_goes_on_where_it_was(run: Run) -> None:
     noting = Noting()
     feed = RunFeed.of(run)
     feed.subscribe(noting.changed)
-    wait_for(lambda: len(feed.log) == 5 and feed.info.note is None, "mended")
+    wait_until(lambda: len(feed.log) == 5 and feed.info.note is None, "mended")
     assert epochs(feed) == [1, 2, 3, 4, 5]
     assert run.asked_after == [0, 2, 2]
     said = [note for note in notes if note]
@@ -137,7 +131,7 @@ def test_repeated_epochs_replace_what_followed_the_checkpoint(run: Run) -> None:
         run.epoch(epoch)
     run.epoch(2, loss=7.0)
     feed.subscribe(listener.changed)
-    wait_for(lambda: epochs(feed) == [1, 2], "the log goes back")
+    wait_until(lambda: epochs(feed) == [1, 2], "the log goes back")
     assert feed.log.column("loss")[1] == 7.0
 
 
@@ -145,13 +139,13 @@ def test_status_travels_and_ends(run: Run) -> None:
     feed, listener = RunFeed.of(run), Listener()
     feed.subscribe(listener.changed)
     run.add("status", status="running", requested="pause", error=None)
-    wait_for(lambda: feed.info.requested == "pause", "asked")
+    wait_until(lambda: feed.info.requested == "pause", "asked")
     run.add("status", status="paused", requested=None, error=None)
-    wait_for(lambda: feed.info.status == "paused", "paused")
+    wait_until(lambda: feed.info.status == "paused", "paused")
     run.epoch(1, phase_epoch=1, phase_epochs=5, seconds_left=4.0, best_epoch=1)
-    wait_for(lambda: feed.info.best_epoch == 1, "best")
+    wait_until(lambda: feed.info.best_epoch == 1, "best")
     run.finish()
-    wait_for(lambda: not feed.reading, "the thread ends with the run")
+    wait_until(lambda: not feed.reading, "the thread ends with the run")
     assert feed.info.status == "done"
     assert feed.info.seconds_left is None
 
@@ -169,7 +163,7 @@ def test_a_finished_run_is_told_whole_without_going_through_its_past(run: Run) -
     noting = Noting()
     feed = RunFeed.of(run)
     feed.subscribe(noting.changed)
-    wait_for(lambda: not feed.reading, "the end")
+    wait_until(lambda: not feed.reading, "the end")
     assert epochs(feed) == [1]
     assert set(seen) == {("done", None)}
 
@@ -188,7 +182,7 @@ def test_a_failed_run_says_why_and_a_bad_listener_disturbs_nobody(
     feed = RunFeed.of(run)
     feed.subscribe(bad.changed)
     feed.subscribe(good.changed)
-    wait_for(lambda: good.calls and not feed.reading, "the end")
+    wait_until(lambda: good.calls and not feed.reading, "the end")
     assert (feed.info.status, feed.info.error) == ("failed", "The disk is full.")
     assert feed.info.note is None
     assert "A listener of 'churn' failed" in caplog.text
@@ -199,14 +193,14 @@ def test_events_of_other_jobs_are_passed_over(run: Run) -> None:
         "session": {"status": "running"},
         "jobs": {"mine": {"job_type": "train_es", "status": "running"}},
     }
-    run.refresh = lambda: body  # type: ignore[attr-defined]
+    run.refresh = lambda: body  # type: ignore[attr-defined]  # as models have it
     run.epoch(1, job_id="mine")
     run.epoch(2, job_id="another")
     run.add("status", job_id="another", status="failed", requested=None, error="not ours")
     run.epoch(3, job_id="mine")
     feed, listener = RunFeed.of(run), Listener()
     feed.subscribe(listener.changed)
-    wait_for(lambda: epochs(feed) == [1, 3], "ours only")
+    wait_until(lambda: epochs(feed) == [1, 3], "ours only")
     assert feed.info.error is None
 
 
@@ -214,18 +208,18 @@ def test_reading_stops_when_nobody_listens(run: Run) -> None:
     feed, listener = RunFeed.of(run), Listener()
     feed.subscribe(listener.changed)
     run.epoch(1)
-    wait_for(lambda: len(feed.log) == 1, "first epoch")
+    wait_until(lambda: len(feed.log) == 1, "first epoch")
     del listener
     gc.collect()
     run.epoch(2)
-    wait_for(lambda: not feed.reading, "nobody is left")
+    wait_until(lambda: not feed.reading, "nobody is left")
     again = Listener()
     feed.subscribe(again.changed)
     run.epoch(3)
-    wait_for(lambda: len(feed.log) == 3, "a new listener starts it again")
+    wait_until(lambda: len(feed.log) == 3, "a new listener starts it again")
     feed.unsubscribe(again.changed)
     run.epoch(4)
-    wait_for(lambda: not feed.reading, "it left")
+    wait_until(lambda: not feed.reading, "it left")
 
 
 def refusal(status: int) -> FeatrixHTTPError:
@@ -242,7 +236,7 @@ def test_an_unknown_model_is_an_error_and_not_tried_again(run: Run) -> None:
     run.epoch(1)
     feed, listener = RunFeed.of(run), Listener()
     feed.subscribe(listener.changed)
-    wait_for(lambda: feed.info.error is not None and not feed.reading, "given up")
+    wait_until(lambda: feed.info.error is not None and not feed.reading, "given up")
     assert "list_sessions" in str(feed.info.error)
     assert len(run.asked_after) == 1
 
@@ -268,7 +262,7 @@ def test_a_run_without_a_stream_is_polled(run: Run) -> None:
     feed, listener = RunFeed.of(VendorRun()), Listener()
     assert not feed.info.controls
     feed.subscribe(listener.changed)
-    wait_for(lambda: not feed.reading, "done")
+    wait_until(lambda: not feed.reading, "done")
     assert epochs(feed) == [1, 2, 3]
     assert feed.info.status == "done"
     assert np.isnan(feed.log.column("validation_loss")[1])
@@ -297,7 +291,7 @@ def test_a_predictor_of_another_client_is_polled(run: Run) -> None:
     predictor, listener = VendorPredictor(), Listener()
     feed = RunFeed.of(predictor)
     feed.subscribe(listener.changed)
-    wait_for(lambda: not feed.reading, "done")
+    wait_until(lambda: not feed.reading, "done")
     assert epochs(feed) == [1, 2, 3]
     assert feed.log.column("auc").tolist() == [0.8] * 3
     assert (feed.info.status, predictor.polls) == ("done", 4)

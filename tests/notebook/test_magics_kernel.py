@@ -132,7 +132,7 @@ def test_a_batch_is_interrupted_and_asked_again(kernel: Kernel, serve: Serve) ->
 
 def test_an_upload_is_interrupted_and_sent_again(kernel: Kernel, serve: Serve) -> None:
     model = Slow("/upload_with_new_session/")
-    model.create = lambda body: Answer({"session_id": "m-1"})  # type: ignore[method-assign]
+    model.create = lambda body: Answer({"session_id": "m-1"})  # type: ignore[method-assign]  # a model, no predictor
     server = serve(model)
     kernel.run(f"%featrix connect {server.url}\nimport pandas as pd")
     kernel.run("del fm\ntable = pd.DataFrame({'age': range(100), 'visits': range(100)})")

@@ -6,7 +6,6 @@ import base64
 import gc
 import io
 import threading
-import time
 import weakref
 import zlib
 from typing import Any
@@ -18,6 +17,7 @@ from PIL import Image
 
 from featrix_client import FeatrixSphere, FoundationalModel
 from featrix_notebook import TrainingMovie
+from tests.waiting import wait_until
 
 FRAMES, N = 6, 50
 
@@ -266,10 +266,7 @@ def test_a_running_training_makes_the_movie_grow(
     movie = TrainingMovie(fm)
     seen: list[int] = []
     movie.observe(lambda change: seen.append(len(change["new"]["epochs"])), "_spec")
-    deadline = time.monotonic() + 120
-    while movie._spec["live"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not movie._spec["live"]
+    wait_until(lambda: not movie._spec["live"], "the training is over", 120)
     assert movie.epochs == fm.movie_frames()[0].tolist()
     assert seen == sorted(seen)
     assert len({count for count in seen if count}) >= 2, seen
@@ -318,9 +315,7 @@ def test_a_model_without_a_stream_is_polled(
     monkeypatch.setattr("featrix_notebook.live._POLL_S", 0.1)
     movie = TrainingMovie(Polled(xyz, ends))
     assert movie._spec["live"]
-    deadline = time.monotonic() + 30
-    while movie._spec["live"] and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: not movie._spec["live"], "the training is over")
     assert len(movie.epochs) >= 3
     assert movie.epochs == list(range(len(movie.epochs)))
     assert movie.playing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +12,7 @@ from featrix_client import APIEndpoint, FeatrixSphere, Predictor
 from featrix_notebook import TrainingDashboard, display
 from tests.client.predicting import STREAM, ModelServer
 from tests.client.scripted import Answer, ScriptedServer
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -149,9 +149,7 @@ def test_a_dashboard_follows_a_predictor(model: ModelServer) -> None:
     model.streams = Stream()  # type: ignore[assignment]  # only pop is used
     dashboard = TrainingDashboard(predictor)
     (feed,) = dashboard._sources
-    deadline = time.monotonic() + 20
-    while feed.info.status != "done" and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: feed.info.status == "done", "the training is over")
     assert feed.info.name == "followed"
     assert feed.log.column("loss").tolist() == [0.7, 0.5]
     assert dashboard.summary().startswith("TrainingDashboard: followed, done, ")
@@ -170,9 +168,7 @@ def test_training_further_is_no_ended_training(model: ModelServer) -> None:
     model.streams = [Answer(headers=STREAM, chunks=chunks)]
     dashboard = TrainingDashboard(model.featrix.predictor("p1", "m-1"))
     (feed,) = dashboard._sources
-    deadline = time.monotonic() + 20
-    while not len(feed.log) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: len(feed.log), "an epoch")
     assert feed.info.status == "running"
     dashboard.close()
 

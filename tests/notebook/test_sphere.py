@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 
 from featrix_notebook import SphereExplorer
 from featrix_notebook.widgets.rows import stratified_order
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -251,13 +251,6 @@ class TrainingModel:
         return {}
 
 
-def wait_for(true: Any, what: str) -> None:
-    deadline = time.monotonic() + 15
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-
-
 def test_a_model_in_training_is_shown_as_it_is_and_then_as_it_became(
     xyz: np.ndarray, rows: pd.DataFrame
 ) -> None:
@@ -272,8 +265,8 @@ def test_a_model_in_training_is_shown_as_it_is_and_then_as_it_became(
     assert sphere._spec["n"] == 50
     assert "Training: epoch 1" in sphere.summary()
     model.go_on.set()
-    wait_for(lambda: sphere._spec["n"] == 200, "the finished sphere")
-    wait_for(lambda: early._spec["n"] == 200, "the finished sphere, from nothing")
+    wait_until(lambda: sphere._spec["n"] == 200, "the finished sphere")
+    wait_until(lambda: early._spec["n"] == 200, "the finished sphere, from nothing")
     assert "Training" not in sphere.summary()
     assert sphere.color_by == early.color_by == "plan"
     assert [c["label"] for c in sphere._spec["choices"]][:2] == ["Best: 3 clusters", "3 clusters"]

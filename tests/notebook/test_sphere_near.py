@@ -117,7 +117,7 @@ def test_bad_questions_are_refused(sphere: SphereExplorer) -> None:
     with pytest.raises(ValueError, match="no vector of its own"):
         sphere.neighbours("id-9")
     with pytest.raises(ValueError, match="at least one row"):
-        sphere.outliers(2.5)  # type: ignore[arg-type]
+        sphere.outliers(2.5)  # type: ignore[arg-type]  # wrong on purpose
 
 
 @pytest.mark.parametrize("n", [1, 2])

@@ -49,7 +49,7 @@ def test_what_cannot_be_placed_is_refused() -> None:
         SphereExplorer(pd.DataFrame(np.eye(3), columns=list("xyz"))).place({})
     sphere = SphereExplorer(Model())
     with pytest.raises(ValueError, match="one record, a dict, not a list"):
-        sphere.place([{}])  # type: ignore[arg-type]
+        sphere.place([{}])  # type: ignore[arg-type]  # wrong on purpose
     for point in ((0, 0, 0), (1, 2), (np.nan, 0, 1)):
         with pytest.raises(ValueError, match="no place on the sphere"):
             SphereExplorer(Model(point)).place({})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from featrix_notebook import (
     link,
 )
 from tests.notebook.test_sphere_frames import payload
+from tests.waiting import wait_until
 
 
 class FoundationalModel:
@@ -59,9 +59,7 @@ class Predictor:
 def curves(dashboard: TrainingDashboard) -> Any:
     """The log of its one run, complete."""
     (source,) = dashboard._sources
-    deadline = time.monotonic() + 30
-    while getattr(source, "reading", False) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: not getattr(source, "reading", False), "it has read to the end")
     return source.log
 
 

@@ -36,7 +36,7 @@ for name in engine.__all__:
 
 def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
     """Run a command; its output is in the failure message when it fails."""
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, **options)  # type: ignore[call-overload]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, **options)  # type: ignore[call-overload]  # any of them
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 

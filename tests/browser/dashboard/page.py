@@ -13,7 +13,8 @@ import numpy as np
 from playwright.sync_api import Page
 
 from featrix_notebook.widgets.dashboard import TrainingDashboard
-from tests.browser.conftest import pixels, wait_until
+from tests.browser.conftest import pixels
+from tests.waiting import wait_until
 
 HOST = """
 <!doctype html><html><head><style>

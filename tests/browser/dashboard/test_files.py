@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from featrix_notebook.widgets.dashboard import TrainingDashboard
-from tests.browser.conftest import wait_until
 from tests.browser.dashboard.page import Host
+from tests.waiting import wait_until
 
 
 def test_png_can_be_taken_away(show: Callable[..., Host]) -> None:

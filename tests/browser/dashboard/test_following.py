@@ -11,8 +11,9 @@ import numpy as np
 from playwright.sync_api import Locator
 
 from featrix_notebook.widgets.dashboard import TrainingDashboard
-from tests.browser.conftest import pixels, wait_until
+from tests.browser.conftest import pixels
 from tests.browser.dashboard.page import Host, ScriptedRun, curve_pixels
+from tests.waiting import wait_until
 
 
 def test_curve_grows_with_the_run(show: Callable[..., Host], run: ScriptedRun) -> None:

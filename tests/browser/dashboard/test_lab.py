@@ -8,10 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
-
-from tests.browser.conftest import wait_until
+from tests.waiting import wait_until
 
 # A run told by a clock, so that the widget can be watched without a server.
 RUN = """
@@ -57,10 +54,7 @@ while run.status != "done" and time.monotonic() - began < 60:
 def test_grows_and_obeys_while_the_kernel_is_busy(
     lab: Any, open_notebook: Callable[[str], Any]
 ) -> None:
-    cells = [new_code_cell(RUN), new_code_cell(BUSY)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "clockwork.ipynb")
-    notebook = open_notebook("clockwork.ipynb")
+    notebook = open_notebook(lab.write("clockwork.ipynb", RUN, BUSY))
     page = notebook.page
     notebook.run(0)
     notebook.start(1)  # from here on the main thread is not free until the run is over
@@ -95,7 +89,6 @@ def test_grows_and_obeys_while_the_kernel_is_busy(
     assert log.get_attribute("aria-pressed") == "true"
     notebook.theme("Dark")
     notebook.cell(0)
-    page.wait_for_timeout(1000)
     notebook.screenshot("dashboard-dark")
     assert notebook.complaints == []
 
@@ -104,10 +97,7 @@ def test_an_interrupt_and_a_page_loaded_anew_lose_nothing(
     lab: Any, open_notebook: Callable[[str], Any]
 ) -> None:
     endless = RUN.replace("[], 2000", "[], 100_000")
-    cells = [new_code_cell(endless), new_code_cell(BUSY)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), lab.notebooks / "broken.ipynb")
-    notebook = open_notebook("broken.ipynb")
+    notebook = open_notebook(lab.write("broken.ipynb", endless, BUSY))
     page = notebook.page
 
     def epoch() -> int:
