@@ -18,11 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @contextmanager
-def embedded(data: Path, user: Path) -> Iterator[None]:
+def embedded(data: Path, user: Path, compile_cache: Path) -> Iterator[None]:
     """An embedded server of its own: its data folder, and the user's home folder.
 
     It is started by whoever connects first, and stopped in the end.
     """
+    data.mkdir(exist_ok=True)
+    (data / "compile-cache").symlink_to(compile_cache)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("FEATRIX_")]:
             patch.delenv(name)
@@ -31,6 +33,13 @@ def embedded(data: Path, user: Path) -> Iterator[None]:
         yield
         stop = [sys.executable, "-m", "featrix_server", "stop"]
         subprocess.run(stop, cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def compile_cache(pytestconfig: pytest.Config) -> Path:
+    """One folder of compiled programs for all servers, kept from one test run to the next."""
+    cache: pytest.Cache = pytestconfig.cache  # type: ignore[assignment]  # None without the plugin
+    return cache.mkdir("featrix-compile-cache")
 
 
 @pytest.fixture(autouse=True)

@@ -138,8 +138,9 @@ def laboratory(folder: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, compile_cache: Path) -> Iterator[Lab]:
     with laboratory(tmp_path_factory.mktemp("lab")) as running:
+        (Path(running.env["FEATRIX_HOME"]) / "compile-cache").symlink_to(compile_cache)
         yield running
 
 

@@ -91,7 +91,7 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Callable[[Link], Linked]]
     yield show_
     for context in contexts:
         context.close()
-    assert not complaints, complaints
+    assert not any(complaints), complaints
 
 
 def pair(**options: Any) -> tuple[SphereExplorer, SphereExplorer]:

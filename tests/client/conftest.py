@@ -50,9 +50,10 @@ def end_server(home: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def server_home(tmp_path_factory: pytest.TempPathFactory, compile_cache: Path) -> Iterator[Path]:
     """Data folder of the one embedded server of the test session, which is running."""
     home = tmp_path_factory.mktemp("featrix")
+    (home / "compile-cache").symlink_to(compile_cache)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("FEATRIX_")]:
             patch.delenv(name)

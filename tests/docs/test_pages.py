@@ -29,7 +29,7 @@ MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("examples/
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory, compile_cache: Path) -> Iterator[Path]:
     """A working folder with the table of the pages, and a server of its own behind it."""
     work = tmp_path_factory.mktemp("reader")
     data = ROOT / "examples" / "data"
@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     )
     columns = ["species", "sex", "hindfoot_length", "weight", "month", "plot_id"]
     surveys[columns].sample(300, random_state=1).to_csv(work / "animals.csv", index=False)
-    with embedded(work / "featrix", work), pytest.MonkeyPatch.context() as patch:
+    with embedded(work / "featrix", work, compile_cache), pytest.MonkeyPatch.context() as patch:
         patch.setenv("MPLBACKEND", "agg")
         patch.chdir(work)
         yield work

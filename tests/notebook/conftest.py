@@ -18,10 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def featrix_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def featrix_home(tmp_path_factory: pytest.TempPathFactory, compile_cache: Path) -> Iterator[Path]:
     """The data folder of this session's embedded server, which is stopped in the end."""
     home = tmp_path_factory.mktemp("featrix")
-    with embedded(home, tmp_path_factory.mktemp("home")):
+    with embedded(home, tmp_path_factory.mktemp("home"), compile_cache):
         yield home
 
 

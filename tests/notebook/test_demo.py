@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.timeout(600)
-def test_demo_writes_a_page_that_needs_no_network(tmp_path: Path) -> None:
+def test_demo_writes_a_page_that_needs_no_network(tmp_path: Path, compile_cache: Path) -> None:
+    home = tmp_path / "build" / "featrix"
+    home.mkdir(parents=True)
+    (home / "compile-cache").symlink_to(compile_cache)
     env = {k: v for k, v in os.environ.items() if not k.startswith("FEATRIX_")}
     env |= {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     command = [sys.executable, str(ROOT / "examples" / "demo.py"), str(tmp_path / "build")]

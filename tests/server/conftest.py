@@ -22,13 +22,6 @@ _REPOSITORY = Path(__file__).parents[2]
 _MARK = "FEATRIX_TEST_MARK"
 
 
-@pytest.fixture(scope="session")
-def compile_cache(pytestconfig: pytest.Config) -> Path:
-    """One folder of compiled programs for all servers, kept from one test run to the next."""
-    cache: pytest.Cache = pytestconfig.cache  # type: ignore[assignment]  # None without the plugin
-    return cache.mkdir("featrix-compile-cache")
-
-
 @dataclass
 class Host:
     """A data folder, and what a person can do with it from a terminal."""
