@@ -7,6 +7,7 @@ one embedded server. The pages after the second begin with what it made; see ``d
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,11 @@ def _there(page: Path, link: str) -> bool:
 def _slug(heading: str) -> str:
     """The anchor of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_bounds_that_close_a_hole_are_those_of_the_project() -> None:
+    told = re.findall(r"`([\w-]+)` ([\d.]+)\s+\(", (DOCS / "security.md").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    bounds = {*project["dependencies"], *project["optional-dependencies"]["local"]}
+    assert len(told) > 8
+    assert {f"{name}>={version}" for name, version in told} <= bounds

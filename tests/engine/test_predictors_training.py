@@ -246,7 +246,16 @@ def test_the_card_has_both_vocabularies_and_every_decision(churn, spent):
         assert card["model_identification"]["target_column"] not in [
             one["name"] for one in card["columns"]
         ]
+    shown = spent[1].card["best_epochs"]["best_r2"]
+    scores = shown["regression_display_metadata"]["regression_metrics"]
+    assert scores["r2"] == {"value": shown["metrics"]["r2"]}
     card = churn[1].card
+    shown = card["best_epochs"]["best_roc_auc"]["classification_display_metadata"]
+    told = shown["confusion_matrix"]
+    scores = {name: one["value"] for name, one in shown["classification_metrics"].items()}
+    assert scores["recall"] == pytest.approx(told["tp"] / (told["tp"] + told["fn"]))
+    assert scores["precision"] == pytest.approx(told["tp"] / (told["tp"] + told["fp"]))
+    assert sum(told.values()) == card["training_dataset"]["val_rows"]
     for part in ("before", "after"):
         assert {"ece", "brier", "log_loss"} <= set(card["calibration"][part])
     assert card["calibration"]["after"]["log_loss"] <= card["calibration"]["before"]["log_loss"]

@@ -101,7 +101,10 @@ def build_card(
         "training_configuration": configuration,
         "training_metrics": training,
         "best_epochs": {
-            f"best_{name}": {"epoch": one.epoch, "metrics": one.metrics}
+            # The rows of one split rank by R2 as by RMSE, and R2 is what renderers look for.
+            "best_r2" if name == "rmse" else f"best_{name}": {
+                "epoch": one.epoch, "metrics": one.metrics, **_display(one.metrics),
+            }
             for name, one in variants.items()
         },
         "class_imbalance": options.class_imbalance or {},
@@ -218,6 +221,18 @@ def _training(
             "reason": variant.threshold.reason,
         }
     return result
+
+
+def _display(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The scores of a checkpoint in the words that renderers of cards read."""
+    scores = {name: {"value": score} for name, score in metrics.items() if isinstance(score, float)}
+    if "r2" in metrics:
+        return {"regression_display_metadata": {"regression_metrics": scores}}
+    shown: dict[str, Any] = {"classification_metrics": scores}
+    if len(metrics["confusion_matrix"]) == 2:
+        (tn, fp), (fn, tp) = metrics["confusion_matrix"]
+        shown["confusion_matrix"] = {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
+    return {"classification_display_metadata": shown}
 
 
 def _parameters(data: LabelledData) -> int:
