@@ -45,7 +45,10 @@ from featrix_server.settings import Settings
 from featrix_server.store import Store
 from featrix_server.vectors import VectorIndexes
 
+# Routes are tried in this order: what is asked thousands of times comes first.
 _ROUTERS = (
+    endpoints,
+    predictions,
     health,
     create,
     sessions,
@@ -54,9 +57,7 @@ _ROUTERS = (
     projections,
     encode,
     predictors,
-    predictions,
     feedback,
-    endpoints,
     events,
     vector_databases,
     webhooks,

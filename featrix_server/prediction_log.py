@@ -31,8 +31,8 @@ _RECORD_BYTES = 65_536  # JSON bytes a record may take on average; larger ones a
 _CUT_COLUMNS, _CUT_CHARS = 1000, 1000
 
 # Made once: putting a statement together costs as much as running it.
-_LAST = select(func.max(PredictionBlockRow.id))
-_APPEND = insert(PredictionBlockRow)
+_LAST = select(func.coalesce(func.max(PredictionBlockRow.id), 0))
+_APPEND = insert(PredictionBlockRow).values(id=_LAST.scalar_subquery() + bindparam("more"))
 _ADD = (
     update(UsageRow)
     .where(
@@ -143,7 +143,7 @@ class PredictionLog:
     def __init__(self, database: Database, keep: int) -> None:
         self._database = database
         self._keep = keep
-        self._collected = 0
+        self._since_collected = 0
         self._commits = GroupCommit(self._commit)
 
     # ------------------------------------------------------------------ writing
@@ -188,20 +188,18 @@ class PredictionLog:
     def _commit(self, group: list[_Written]) -> None:
         blocks = [block for written in group for block in written.blocks]
         with self._database.quick_write() as connection:
-            last = connection.scalar(_LAST) or 0
-            for block in blocks:
-                last += block["n"]
-                block["id"] = last
-            connection.execute(_APPEND, blocks)
+            connection.execute(_APPEND, [{**block, "more": block["n"]} for block in blocks])
             _count(connection, group)
             if deliveries := [one for written in group for one in written.deliveries]:
                 connection.execute(insert(DeliveryRow), deliveries)
-            limit = last - self._keep
-            collect = limit - self._collected >= min(BLOCK_ROWS, self._keep)
+            added = sum(block["n"] for block in blocks)
+            collect = self._since_collected + added >= min(BLOCK_ROWS, self._keep)
             if collect:
-                connection.execute(delete(PredictionBlockRow).where(PredictionBlockRow.id <= limit))
-        if collect:
-            self._collected = limit
+                oldest = connection.scalar(_LAST) - self._keep
+                connection.execute(
+                    delete(PredictionBlockRow).where(PredictionBlockRow.id <= oldest)
+                )
+        self._since_collected = 0 if collect else self._since_collected + added
 
     # ------------------------------------------------------------------ reading
 

@@ -149,8 +149,10 @@ def _begin_sqlite(connection: Connection) -> None:
     if write:
         # With WAL, NORMAL survives a killed process but not a power cut; a commit an epoch is rare
         # enough for FULL, which survives both.
-        quick = options.get("featrix_quick", False)
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'NORMAL' if quick else 'FULL'}")
+        wanted = "NORMAL" if options.get("featrix_quick", False) else "FULL"
+        if connection.info.get("synchronous") != wanted:  # connections are used again
+            connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
+            connection.info["synchronous"] = wanted
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 

@@ -34,31 +34,6 @@ _COMMON = failures(401, 403, 404, 422)
 EndpointId = Annotated[str, PathParameter(description="Id of an endpoint.")]
 
 
-@router.post("/endpoints", response_model=EndpointInfo, responses=_COMMON | failures(413))
-def create_endpoint(body: CreateEndpoint, request: Request, context: ContextDep) -> EndpointInfo:
-    """Make an endpoint of a predictor. The answer holds its key."""
-    session = find_session(body.session_id, context)
-    session.predictor(body.predictor_id)
-    facts = body.model_dump(exclude={"api_key"}) | {"session_id": session.row.id}
-    row = context.endpoints.create(api_key=body.api_key, **facts)
-    info = _info(context, request, row)
-    return info.model_copy(update={"api_key": body.api_key or context.endpoints.key_of(row)})
-
-
-@router.get("/endpoints", response_model=EndpointList, responses=failures(401, 403, 422))
-def list_endpoints(request: Request, context: ContextDep) -> EndpointList:
-    """List the endpoints, newest first, without their keys."""
-    return EndpointList(endpoints=_infos(context, request, context.endpoints.all()))
-
-
-@router.get("/endpoints/{endpoint_id}", response_model=EndpointInfo, responses=_COMMON)
-def endpoint(endpoint_id: EndpointId, request: Request, context: ContextDep) -> EndpointInfo:
-    """Give an endpoint with its key."""
-    row = context.endpoints.find(endpoint_id)
-    key = context.endpoints.key_of(row)
-    return _info(context, request, row).model_copy(update={"api_key": key})
-
-
 @router.post(
     "/endpoint/{endpoint_id}/predict",
     response_class=SafeJSONResponse,
@@ -86,6 +61,31 @@ def predict_through_endpoint(
         return asked
     asker = Asker(endpoint_id=endpoint_id, customer_metadata=metadata)
     return SafeJSONResponse(asked.predict_one(body.query_record, None, asker))
+
+
+@router.post("/endpoints", response_model=EndpointInfo, responses=_COMMON | failures(413))
+def create_endpoint(body: CreateEndpoint, request: Request, context: ContextDep) -> EndpointInfo:
+    """Make an endpoint of a predictor. The answer holds its key."""
+    session = find_session(body.session_id, context)
+    session.predictor(body.predictor_id)
+    facts = body.model_dump(exclude={"api_key"}) | {"session_id": session.row.id}
+    row = context.endpoints.create(api_key=body.api_key, **facts)
+    info = _info(context, request, row)
+    return info.model_copy(update={"api_key": body.api_key or context.endpoints.key_of(row)})
+
+
+@router.get("/endpoints", response_model=EndpointList, responses=failures(401, 403, 422))
+def list_endpoints(request: Request, context: ContextDep) -> EndpointList:
+    """List the endpoints, newest first, without their keys."""
+    return EndpointList(endpoints=_infos(context, request, context.endpoints.all()))
+
+
+@router.get("/endpoints/{endpoint_id}", response_model=EndpointInfo, responses=_COMMON)
+def endpoint(endpoint_id: EndpointId, request: Request, context: ContextDep) -> EndpointInfo:
+    """Give an endpoint with its key."""
+    row = context.endpoints.find(endpoint_id)
+    key = context.endpoints.key_of(row)
+    return _info(context, request, row).model_copy(update={"api_key": key})
 
 
 @router.post(
