@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import logging.handlers
 import os
@@ -76,6 +77,7 @@ def _run(settings: Settings, app: FastAPI, listener: socket.socket) -> None:
     pool = WorkerPool(settings, context.database)
     activity = _Activity(app)
     server = _Server(activity, settings, context, pool)
+    _spare_the_collector()
     if settings.idle_timeout_s:
         threading.Thread(
             target=_stop_when_idle,
@@ -93,6 +95,16 @@ def _run(settings: Settings, app: FastAPI, listener: socket.socket) -> None:
         pool.stop()
         _forget(settings.data_dir)
         logger.info("stopped")
+
+
+def _spare_the_collector() -> None:
+    """Look for garbage cycles less often, and never among what lives as long as the server.
+
+    A table of 100,000 answers is a million objects without a cycle. With Python's defaults, going
+    through all of them again and again took a third of the time of such a request.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 10)
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
