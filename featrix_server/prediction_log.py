@@ -195,7 +195,7 @@ class PredictionLog:
             added = sum(block["n"] for block in blocks)
             collect = self._since_collected + added >= min(BLOCK_ROWS, self._keep)
             if collect:
-                oldest = connection.scalar(_LAST) - self._keep
+                oldest = connection.execute(_LAST).scalar_one() - self._keep
                 connection.execute(
                     delete(PredictionBlockRow).where(PredictionBlockRow.id <= oldest)
                 )
