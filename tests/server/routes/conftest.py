@@ -25,6 +25,7 @@ from featrix_server.db import SessionRow
 from featrix_server.jobs import queue
 from featrix_server.jobs.worker import run_next
 from featrix_server.settings import Settings
+from tests.server.receiver import Receiver, receiving
 
 if TYPE_CHECKING:
     from .predicting import Asked
@@ -117,6 +118,13 @@ def running(settings: Settings, **more: Any) -> Iterator[Server]:
         server.should_exit = True
         thread.join(10)
         assert not thread.is_alive(), "the server did not stop"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Somebody whom webhooks may call."""
+    with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture

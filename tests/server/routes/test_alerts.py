@@ -28,7 +28,7 @@ from featrix_server.db import (
     open_database,
 )
 from featrix_server.settings import Settings
-from tests.server.receiver import Receiver, receiving
+from tests.server.receiver import Receiver
 
 from .conftest import KEY, Trained, make_table, running
 from .predicting import Asked
@@ -37,12 +37,6 @@ from .test_webhooks import QUICK
 
 PACE = Pace(check_s=0.05)
 NONSENSE = {"shoe_size": 44}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as receiver:
-        yield receiver
 
 
 @contextmanager
@@ -312,3 +306,19 @@ def test_requests_at_the_same_moment_stay_within_the_quota(asked: Asked, tmp_pat
         assert sorted(codes) == [200] * 6 + [429] * 10
         assert own.post("plan", "predict_table", records=rows(2)).status_code == 200
         assert own.post("plan", "predict", query_record=rows(1)[0]).status_code == 429
+
+
+def test_servers_that_share_a_database_share_the_quota(asked: Asked, tmp_path: Path) -> None:
+    with (
+        asked.copy(tmp_path / "data", predictions_per_day=20) as own,
+        running(own.model.server.settings) as second,
+    ):
+        model = Trained(second, own.model.path, own.model.session_id)
+        both = own, Asked(model, own.made)
+        for one in both:
+            one.table("plan", rows(9))
+        for one in both:
+            assert_envelope(one.post("plan", "predict_table", records=rows(3)), 429, "quota")
+        both[0].table("plan", rows(2))
+        for one in both:
+            assert one.post("plan", "predict", query_record=rows(1)[0]).status_code == 429
