@@ -77,7 +77,7 @@ def _run(settings: Settings, app: FastAPI, listener: socket.socket) -> None:
     pool = WorkerPool(settings, context.database)
     activity = _Activity(app)
     server = _Server(activity, settings, context, pool)
-    _spare_the_collector()
+    spare_the_collector()
     if settings.idle_timeout_s:
         threading.Thread(
             target=_stop_when_idle,
@@ -97,7 +97,7 @@ def _run(settings: Settings, app: FastAPI, listener: socket.socket) -> None:
         logger.info("stopped")
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Look for garbage cycles less often, and never among what lives as long as the server.
 
     A table of 100,000 answers is a million objects without a cycle. With Python's defaults, going
