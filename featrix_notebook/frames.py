@@ -74,6 +74,21 @@ class Points:
     def __len__(self) -> int:
         return len(self.xyz)
 
+    def sampled(self, keep: NDArray[np.int64], seed: int) -> Points:
+        """These of the rows, an even sample by this seed, which is stated in the notes."""
+        note = f"{len(keep):,} of {len(self):,} rows are shown, an even sample (seed {seed})."
+        vectors = self.embeddings
+        return replace(
+            self,
+            xyz=self.xyz[keep],
+            row_ids=self.row_ids[keep],
+            rows=self.rows.iloc[keep],
+            clusters={k: labels[keep] for k, labels in self.clusters.items()},
+            derived={name: values.iloc[keep] for name, values in self.derived.items()},
+            embeddings=None if vectors is None else vectors[keep],
+            notes=(*self.notes, note),
+        )
+
 
 def read_points(source: Any, rows: Any = None, embeddings: Any = None) -> Points:
     """Turn any supported input into :class:`Points`.
@@ -83,7 +98,8 @@ def read_points(source: Any, rows: Any = None, embeddings: Any = None) -> Points
     source
         A foundational model (ours, or any object with ``get_projections()``), the dict that
         ``get_projections()`` returns, a table with columns ``x``, ``y``, ``z`` (pandas, or
-        anything with ``to_pandas()``), a mapping of such columns, or an array (n, 3).
+        anything with ``to_pandas()``), a mapping of such columns, an array (n, 3), or
+        :class:`Points`, which stay as they are.
     rows
         With an array: the n table rows the points stand for.
     embeddings
@@ -97,6 +113,8 @@ def read_points(source: Any, rows: Any = None, embeddings: Any = None) -> Points
     ValueError
         When coordinates are missing, not numbers, or of the wrong shape.
     """
+    if isinstance(source, Points):
+        return source
     if rows is not None and not isinstance(source, (np.ndarray, list, tuple)):
         raise TypeError("rows= goes with an array of positions; a table or a model has its own.")
     if hasattr(source, "projections_frame") or hasattr(source, "get_projections"):

@@ -95,7 +95,7 @@ def page_with(body: str, widgets: Sequence[FeatrixWidget], title: str) -> str:
     return _PAGE.format(
         title=escape(coding.text(title, 200)),
         body=body,
-        data=_packed(
+        data=packed(
             {
                 "bundles": {name: bundle(name) for name in {part["bundle"] for part in parts}},
                 "widgets": parts,
@@ -120,14 +120,18 @@ def write(text: str, path: str | Path) -> Path:
 def coded(value: Any) -> Any:
     """A trait's value as JSON; bytes become base64 text (`js/src/widgets/page.ts`)."""
     if isinstance(value, (bytes, memoryview)):
-        return {"bytes": base64.b64encode(value).decode("ascii")}
+        return {"bytes": base64_text(value)}
     return value
 
 
-def _packed(value: Any) -> str:
+def packed(value: Any) -> str:
     """JSON as deflated bytes in base64: a third of its size or less."""
     text = json.dumps(value).encode()
-    return base64.b64encode(zlib.compress(text)).decode("ascii")
+    return base64_text(zlib.compress(text))
+
+
+def base64_text(data: bytes | memoryview) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _script(value: Any) -> str:
@@ -135,19 +139,25 @@ def _script(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def row_answers(widget: Any) -> dict[str, Any]:
+def room(most: int, brief: bool) -> int:
+    """How much of something there is room for: in a notebook's output a fifth of a page's."""
+    return most // 5 if brief else most
+
+
+def row_answers(widget: Any, *, brief: bool = False) -> dict[str, Any]:
     """What the page says of each point, as far as there is room."""
     points = range(len(widget._order))
-    return within((f"row/{point}", {"values": widget._row_values(point)}) for point in points)
+    answers = ((f"row/{point}", {"values": widget._row_values(point)}) for point in points)
+    return within(answers, brief=brief)
 
 
-def within(answers: Any) -> dict[str, Any]:
+def within(answers: Any, *, brief: bool = False) -> dict[str, Any]:
     """Pairs of a request and the fields of its answer, as far as there is room for them."""
     kept: dict[str, Any] = {}
-    room = _MOST_TEXT
+    left = room(_MOST_TEXT, brief)
     for request, message in answers:
-        room -= len(json.dumps(message, ensure_ascii=False))
-        if room < 0:
+        left -= len(json.dumps(message, ensure_ascii=False))
+        if left < 0:
             break
         kept[request] = {"message": message}
     return kept

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,13 @@ if TYPE_CHECKING:
     from featrix_notebook.widgets.movie import TrainingMovie
 
 
-def movie_part(widget: TrainingMovie, state: dict[str, Any]) -> dict[str, Any]:
+# Of the 16 bits of a coordinate, those a brief page keeps: to a thousandth of the radius.
+_COARSE = np.int16(~15)
+
+
+def movie_part(
+    widget: TrainingMovie, state: dict[str, Any], *, brief: bool = False
+) -> dict[str, Any]:
     """All frames, and the answers to what the page may ask; see ``js/src/widgets/page.ts``.
 
     Raises
@@ -24,6 +29,7 @@ def movie_part(widget: TrainingMovie, state: dict[str, Any]) -> dict[str, Any]:
     """
     if not len(widget.packed):
         raise ValueError("The movie has no frames yet.")
+    packed = widget.packed & _COARSE if brief else widget.packed
     spec = {**widget._spec, "live": False, "publish": False, "saves": False}
 
     def codes_of_frames(described: dict[str, Any]) -> dict[str, Any]:
@@ -31,16 +37,16 @@ def movie_part(widget: TrainingMovie, state: dict[str, Any]) -> dict[str, Any]:
             return {}
         each = np.ascontiguousarray(widget.codes_of_frames())
         about, data = part("codes", each, codec="deflate")
-        buffers = [base64.b64encode(data).decode("ascii")]
+        buffers = [pages.base64_text(data)]
         return {"codes": {"message": {"parts": [about]}, "buffers": buffers}}
 
     return {
         "bundle": "movie",
         "state": {**state, "_spec": spec},
         "answers": {
-            **pages.row_answers(widget),
+            **pages.row_answers(widget, brief=brief),
             **pages.color_answers(widget, spec, codes_of_frames),
         },
-        "frames": base64.b64encode(widget.packed.tobytes()).decode("ascii"),
-        "frameBytes": widget.packed[0].nbytes,
+        "frames": pages.base64_text(packed.tobytes()),
+        "frameBytes": packed[0].nbytes,
     }

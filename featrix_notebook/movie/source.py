@@ -72,23 +72,22 @@ class Movie:
 
         It is even over the first frame, so that a movie that grows keeps its sample.
         """
-        n = self.xyz.shape[1]
-        if n <= most:
+        if self.xyz.shape[1] <= most:
             return self
-        keep = np.sort(stratified_order(self.xyz[0], seed)[:most])
-        points = self.points
-        note = f"{most:,} of {n:,} rows are shown, an even sample (seed {seed})."
-        chosen = replace(
-            points,
-            xyz=points.xyz[keep],
-            row_ids=points.row_ids[keep],
-            rows=points.rows.iloc[keep],
-            clusters={k: labels[keep] for k, labels in points.clusters.items()},
-            notes=(*points.notes, note),
-        )
+        return self.of(self.sample(most, seed), seed)
+
+    def sample(self, most: int, seed: int) -> NDArray[np.int64]:
+        """Places of the rows that :meth:`sampled` shows, in table order."""
+        return np.sort(stratified_order(self.xyz[0], seed)[:most])
+
+    def of(self, keep: NDArray[np.int64], seed: int) -> Movie:
+        """The movie of these rows, a sample by this seed."""
         each = self.frame_clusters
         return Movie(
-            self.epochs, self.xyz[:, keep], chosen, None if each is None else each[:, keep]
+            self.epochs,
+            self.xyz[:, keep],
+            self.points.sampled(keep, seed),
+            None if each is None else each[:, keep],
         )
 
 
@@ -106,7 +105,8 @@ def read_movie(
     ----------
     source
         A foundational model (ours, or any object with ``get_epoch_projections()``), what that
-        method returns, or positions of the shape (frames, n, 3).
+        method returns, positions of the shape (frames, n, 3), or a :class:`Movie`, which stays as
+        it is.
     rows
         With positions: the n table rows that the points stand for.
     epochs
@@ -124,6 +124,8 @@ def read_movie(
         For coordinates that are missing, not finite or without a direction, frames of different
         rows, and epochs that do not rise.
     """
+    if isinstance(source, Movie):
+        return source
     is_model = hasattr(source, "movie_frames") or hasattr(source, "get_epoch_projections")
     if is_model or isinstance(source, Mapping):
         given = [("rows", rows), ("epochs", epochs), ("clusters", clusters)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import difflib
 import inspect
@@ -11,13 +10,13 @@ import uuid
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import anywidget
 import traitlets
 from IPython.display import publish_display_data
 
-from featrix_notebook import pages
+from featrix_notebook import keeping, pages
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
 VIEW_MIME = "application/vnd.jupyter.widget-view+json"
@@ -60,6 +59,7 @@ class FeatrixWidget(anywidget.AnyWidget):
     """
 
     _bundle = ""
+    _is_told = True
     # The page compares it with the version its bundle was built for.
     _version = traitlets.Unicode(_installed_version()).tag(sync=True)
 
@@ -96,10 +96,18 @@ class FeatrixWidget(anywidget.AnyWidget):
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise TypeError(f"{type(self).__name__} takes no argument {name!r}.{hint}")
 
+    def _another(self, source: Any, **options: Any) -> Self:
+        """A widget of this kind that the page is not told of."""
+        widget = type(self).__new__(type(self))
+        widget._is_told = False
+        widget.__init__(source, layout=self.layout, **options)  # type: ignore[misc]
+        return widget
+
     def open(self) -> None:
         """Tell the page of this widget; called by the constructor."""
-        super().open()
-        self._let_pages_choose_the_shell()
+        if self._is_told:
+            super().open()
+            self._let_pages_choose_the_shell()
 
     def _send(self, msg: Any, buffers: Any = None) -> None:
         super()._send(msg, buffers=buffers)
@@ -122,8 +130,12 @@ class FeatrixWidget(anywidget.AnyWidget):
         names = set(self.trait_names(sync=True)) - hosts
         return {name: pages.coded(getattr(self, name)) for name in sorted(names)}
 
-    def _page_part(self) -> dict[str, Any]:
-        """What a page with no kernel needs of this widget (``PageData`` of `page.ts`)."""
+    def _page_part(self, *, brief: bool = False) -> dict[str, Any]:
+        """What a page with no kernel needs of this widget (``PageData`` of `page.ts`).
+
+        In brief, for a notebook's output: as much as keeps the notebook small, and nothing that
+        takes long or has to be asked of a server.
+        """
         return {"bundle": self._bundle, "state": self._page_state(), "answers": {}}
 
     def to_html(self, path: str | Path | None = None) -> str:
@@ -173,7 +185,10 @@ class FeatrixWidget(anywidget.AnyWidget):
         data: dict[str, Any] = {"text/plain": self.summary()}
         png = self.snapshot_png()
         if png is not None:
-            data["image/png"] = base64.b64encode(png).decode("ascii")
+            data["image/png"] = pages.base64_text(png)
+            html = keeping.fragment(self._page_part(brief=True), data["text/plain"], png)
+            if html:
+                data["text/html"] = html
         if view and self.comm is not None:
             data[VIEW_MIME] = {
                 "version_major": 2,

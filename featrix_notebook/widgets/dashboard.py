@@ -172,8 +172,8 @@ class TrainingDashboard(FeatrixWidget):
     def _page_title(self) -> str:
         return ", ".join(source.info.name for source in self._sources)
 
-    def _page_part(self) -> dict[str, Any]:
-        part = super()._page_part()
+    def _page_part(self, *, brief: bool = False) -> dict[str, Any]:
+        part = super()._page_part(brief=brief)
         message, buffers = self._apart()
         for run in message["runs"]:
             run["controls"] = False

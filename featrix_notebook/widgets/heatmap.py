@@ -325,9 +325,9 @@ class PredictionHeatmap(HasCells, FeatrixWidget):
         with self._lock:
             return f"Heatmap: {self._surface.meaning}"
 
-    def _page_part(self) -> dict[str, Any]:
+    def _page_part(self, *, brief: bool = False) -> dict[str, Any]:
         with self._lock:
-            part = super()._page_part()
+            part = super()._page_part(brief=brief)
             still = {"asks": False, "canRefine": False, "canReturn": False}
             spec = {**self._spec, **still, "controls": [], "classChoices": []}
             cells = np.ndindex(*spec["shape"])
@@ -337,7 +337,7 @@ class PredictionHeatmap(HasCells, FeatrixWidget):
             return {
                 **part,
                 "state": {**part["state"], "_spec": spec},
-                "answers": pages.within(facts),
+                "answers": pages.within(facts, brief=brief),
             }
 
     def close(self) -> None:

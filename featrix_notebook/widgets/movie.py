@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import traitlets
@@ -25,6 +25,10 @@ from featrix_notebook.widgets.movie_follower import Follower
 from featrix_notebook.widgets.movie_spec import FRAME_CLUSTERS
 from featrix_notebook.widgets.rows import ShowsRows, in_range
 from featrix_notebook.widgets.sphere_colors import Choice
+
+# Of what a saved notebook holds: rows, and places of all frames together.
+_MOST_KEPT = 1_500
+_MOST_KEPT_PLACES = 30_000
 
 
 class TrainingMovie(ShowsRows, FeatrixWidget):
@@ -362,11 +366,25 @@ class TrainingMovie(ShowsRows, FeatrixWidget):
     def _page_title(self) -> str:
         return self._points.title or "Training movie"
 
-    def _page_part(self) -> dict[str, Any]:
+    def _page_part(self, *, brief: bool = False) -> dict[str, Any]:
         from featrix_notebook.movie.page import movie_part
 
         with self._lock:
-            return movie_part(self, self._page_state())
+            most = max(100, min(_MOST_KEPT, _MOST_KEPT_PLACES // max(1, len(self._movie))))
+            if brief and len(self._points) > most:
+                return self._sample_of(most)._page_part(brief=True)
+            return movie_part(self, self._page_state(), brief=brief)
+
+    def _sample_of(self, most: int) -> Self:
+        """A movie of fewer rows, in the colours of this one and seen as it is."""
+        keep = self._movie.sample(most, self._seed)
+        movie = self._another(self._movie.of(keep, self._seed), autoplay=False)
+        movie._options, movie._losses = self._options, self._losses
+        movie._each = None if self._each is None else self._each[:, keep]
+        movie._camera, movie.epoch, movie.playing = self._camera, self.epoch, self.playing
+        self._hand_to(movie, keep)
+        movie._show(codes=True)
+        return movie
 
     def close(self) -> None:
         """Take the widget off the page and stop following its model. Closing twice is harmless."""

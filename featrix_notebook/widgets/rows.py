@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import traitlets
 from numpy.typing import NDArray
 
 from featrix_notebook import coding
+from featrix_notebook.coding import Coding
 from featrix_notebook.frames import Points
 from featrix_notebook.widgets.handlers import Handler, Handlers
 
@@ -30,6 +32,10 @@ class ShowsRows(traitlets.HasTraits):
     _selected = traitlets.CBytes(b"").tag(sync=True)
     # The rows of the points, for linked widgets: see `keys_of`. Empty while there are none.
     _keys = traitlets.Bytes(b"").tag(sync=True)
+    _color_by: Hashable | None
+    _coding: Coding
+    _uid: str
+    _links: list[dict[str, Any]]
 
     def _begin_rows(self, seed: int) -> None:
         self._seed = seed
@@ -51,6 +57,14 @@ class ShowsRows(traitlets.HasTraits):
             self._keys = b""
         elif not self._keys:
             self._keys = keys_of(self._points.row_ids)[self._order].tobytes()
+
+    def _hand_to(self, sample: Any, keep: NDArray[np.int64]) -> None:
+        """Let the same widget of these rows alone look like this one."""
+        sample._color_by = self._color_by
+        sample._coding = replace(self._coding, codes=self._coding.codes[keep])
+        sample._uid, sample._links = self._uid, self._links
+        rows = np.flatnonzero(np.isin(keep, self._selected_rows()))
+        sample._select_places(np.sort(sample._places_of(rows)))
 
     @property
     def selection(self) -> pd.DataFrame:

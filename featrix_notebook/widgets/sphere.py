@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,8 @@ OPEN = ("queued", "running", "paused")
 _UNIT = 32767
 # A model in training is redrawn at most this often: each time its sample of rows is read anew.
 _REFRESH_S = 3.0
+# Rows in a saved notebook.
+_MOST_KEPT = 2_000
 
 
 class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
@@ -263,12 +265,26 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
     def _page_title(self) -> str:
         return self._points.title or "Rows on a sphere"
 
-    def _page_part(self) -> dict[str, Any]:
+    def _page_part(self, *, brief: bool = False) -> dict[str, Any]:
         with self._lock:
+            if brief and len(self._points) > _MOST_KEPT:
+                return self._sample_of(_MOST_KEPT)._page_part(brief=True)
             colors = pages.color_answers(self, self._spec, lambda _: {})
-            answers = pages.row_answers(self) | colors
-            answers |= self._page_near() | self._page_signatures()
-            return {**super()._page_part(), "answers": answers, "columns": self._page_columns()}
+            answers = pages.row_answers(self, brief=brief) | colors | self._page_signatures(brief)
+            if not brief:  # the model would have to be asked
+                answers |= self._page_near()
+            part, columns = super()._page_part(), self._page_columns(brief)
+            return {**part, "answers": answers, "columns": columns}
+
+    def _sample_of(self, most: int) -> Self:
+        """A sphere of fewer rows, in the colours of this one."""
+        keep = np.sort(self._order[:most])
+        sphere = self._another(self._points.sampled(keep, self._seed))
+        sphere._options, sphere._placed = self._options, self._placed
+        self._hand_to(sphere, keep)
+        sphere._codes = sphere._coding.codes[sphere._order].tobytes()
+        sphere._spec = sphere._describe()
+        return sphere
 
     def summary(self) -> str:
         """What the sphere shows, in words."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from featrix_notebook import coding
+from featrix_notebook import coding, pages
 from featrix_notebook.explore import signatures
 from featrix_notebook.explore.signatures import Trait
 from featrix_notebook.widgets import sphere_colors
@@ -125,9 +125,9 @@ class Signatures(Searches):
             ],
         }
 
-    def _page_signatures(self) -> dict[str, Any]:
+    def _page_signatures(self, brief: bool) -> dict[str, Any]:
         """Of every cluster, for a page with no kernel, as far as there is room."""
-        room, answers = _MOST_PAGE_TEXT, {}
+        room, answers = pages.room(_MOST_PAGE_TEXT, brief), {}
         for request, inside in self._clusters_by_request():
             told = self._told_signature(inside)
             room -= len(json.dumps(told))

@@ -125,9 +125,9 @@ class Searches(ShowsRows):
             rows = self._search(place, str(asked.get("operator")), asked.get("value"))
             return {}, {"points": self._places_of(rows).astype(np.uint32)}
 
-    def _page_columns(self) -> list[dict[str, Any] | None]:
+    def _page_columns(self, brief: bool) -> list[dict[str, Any] | None]:
         """The columns for a page that searches by itself; None where there is no room."""
-        room, columns = _MOST_PAGE_BYTES, []
+        room, columns = pages.room(_MOST_PAGE_BYTES, brief), []
         for place in range(len(self._columns)):
             column = self._page_column(place)
             room -= sum(len(str(value)) for value in column.values())

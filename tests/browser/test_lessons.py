@@ -1,7 +1,8 @@
-"""The lessons of ``examples/``: run in JupyterLab, checked, saved, opened again without a kernel.
+"""The lessons of ``examples/``: run in JupyterLab, checked, saved, and shown without a kernel.
 
-Each cell is run as a reader would. Cells marked ``NBVAL_CHECK_OUTPUT`` must give what is stored
-with the lesson; ``pytest --nbval-lax examples`` checks the same. The quickstart has its own test.
+Opened again, every widget is its picture; converted by nbconvert it is interactive. Each cell is
+run as a reader would. Cells marked ``NBVAL_CHECK_OUTPUT`` must give what is stored with the lesson;
+``pytest --nbval-lax examples`` checks the same. The quickstart has its own test.
 """
 
 from __future__ import annotations
@@ -14,20 +15,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import ROOT, Lab, Notebook, pixels
+from tests.browser.converted import WIDGET, check_alive, converted, widgets_in
 from tests.waiting import wait_until
 
 EXAMPLES = ROOT / "examples"
 LESSONS = sorted(path.name for path in EXAMPLES.glob("0[2-9]_*.ipynb"))
-WIDGET = "application/vnd.featrix.widget+json"
+MOST_BYTES = 3_000_000
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_lesson(lesson: str, lab: Lab, open_notebook: Callable[..., Notebook]) -> None:
+def test_lesson(
+    lesson: str,
+    lab: Lab,
+    open_notebook: Callable[..., Notebook],
+    chromium: Browser,
+    tmp_path: Path,
+) -> None:
     shutil.copytree(EXAMPLES, lab.notebooks, dirs_exist_ok=True)
     notebook = open_notebook(lesson)
     code = [place for place, cell in enumerate(notebook.cells()) if cell["type"] == "code"]
@@ -42,6 +50,11 @@ def test_lesson(lesson: str, lab: Lab, open_notebook: Callable[..., Notebook]) -
     for session in lab.api("GET", "sessions").json():
         lab.api("DELETE", f"sessions/{session['id']}")
     check_pictures(open_notebook(lesson, kernel=False), saved)
+    file = lab.notebooks / lesson
+    assert file.stat().st_size < MOST_BYTES
+    if widgets_in(file):
+        with converted(chromium, file, tmp_path) as page:
+            check_alive(page, file)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

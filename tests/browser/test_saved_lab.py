@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
-from nbconvert import HTMLExporter, SlidesExporter
+from nbconvert import HTMLExporter, LatexExporter, SlidesExporter, WebPDFExporter
+from playwright import async_api
 from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import SCREENS, Lab, Notebook, pixels
+from tests.browser.converted import check_alive, converted
 from tests.browser.four_widgets import MAKE, WIDGETS
+from tests.browser.sphere_page import CHROMIUM_FLAGS
 
 pytestmark = pytest.mark.timeout(600)  # the first of them runs and saves the notebook
 # Somebody else's widget, of which nothing but the view is saved.
@@ -103,22 +108,46 @@ class InNotebook7(Notebook):
         return found
 
 
+def test_not_trusted(saved: str, lab: Lab, open_notebook: Callable[..., Notebook]) -> None:
+    """A notebook from elsewhere runs nothing and shows the same pictures."""
+    notebook = nbformat.read(lab.notebooks / saved, as_version=4)
+    notebook.metadata["from"] = "elsewhere"
+    nbformat.write(notebook, lab.notebooks / "from_elsewhere.ipynb")
+    opened = open_notebook("from_elsewhere.ipynb", kernel=False)
+    cells = "window.jupyterapp.shell.currentWidget.content.widgets"
+    assert not opened.page.evaluate(f"{cells}[1].model.trusted")
+    check_pictures(opened)
+
+
 @pytest.mark.parametrize("kind", [HTMLExporter, SlidesExporter], ids=["html", "slides"])
 def test_converted(saved: str, lab: Lab, chromium: Browser, tmp_path: Path, kind: Any) -> None:
-    text, _ = kind().from_filename(str(lab.notebooks / saved))
-    path = tmp_path / "converted.html"
-    path.write_text(text, encoding="utf-8")
-    context = chromium.new_context(offline=True)
-    page = context.new_page()
-    page.goto(path.as_uri(), wait_until="domcontentloaded")
-    widths = page.evaluate(
-        "Promise.all([...document.querySelectorAll('.jp-RenderedImage img')]"
-        ".map((i) => i.decode().then(() => i.naturalWidth)))"
-    )
-    assert len(widths) == len(WIDGETS)
-    assert min(widths) >= 400
-    assert "model not found" not in text
-    # What printing needs: the same pages on paper, with Debian's browser instead of the one that
-    # `nbconvert --to webpdf` wants Playwright to download.
-    assert page.pdf().count(b"/Subtype /Image") >= len(WIDGETS)
-    context.close()
+    """Interactive, with neither kernel nor network; on paper there are the pictures."""
+    notebook = lab.notebooks / saved
+    assert notebook.stat().st_size < 1_000_000
+    with converted(chromium, notebook, tmp_path, kind) as page:
+        check_alive(page, notebook)
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENS / f"converted-{kind.__name__}.png", full_page=True)
+
+
+def test_converted_to_webpdf(saved: str, lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On paper there are the pictures. Debian's browser stands in for one of Playwright's."""
+    launch = async_api.BrowserType.launch
+
+    async def debians(browser: Any, **options: Any) -> Any:
+        return await launch(browser, executable_path=shutil.which("chromium"), **options)
+
+    monkeypatch.setattr(async_api.BrowserType, "launch", debians)
+    exporter = WebPDFExporter(disable_sandbox=True, browser_args=CHROMIUM_FLAGS)
+    pdf, _ = exporter.from_filename(str(lab.notebooks / saved))
+    # Pictures, and no canvas of a widget, which would be one more.
+    assert pdf.count(b"/Subtype /Image") == len(WIDGETS)
+
+
+def test_converted_to_latex(saved: str, lab: Lab) -> None:
+    """What `--to pdf` typesets: the pictures, as files beside it."""
+    text, resources = LatexExporter().from_filename(str(lab.notebooks / saved))
+    pictures = [name for name in resources["outputs"] if name.endswith(".png")]
+    assert len(pictures) == len(WIDGETS)
+    for name in pictures:
+        assert name in text

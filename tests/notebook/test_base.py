@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import gc
+import io
 import weakref
 
 import pytest
 import traitlets
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from PIL import Image
 
 from featrix_notebook.widgets import base
 from tests.waiting import wait_until
 
-PNG = b"\x89PNG\r\n\x1a\n"
+_drawn = io.BytesIO()
+Image.new("RGB", (2, 2)).save(_drawn, "PNG")
+PNG = _drawn.getvalue()
 
 
 class Plain(base.FeatrixWidget):
@@ -33,7 +37,8 @@ class Plain(base.FeatrixWidget):
 def plain_bundle(tmp_path, monkeypatch):
     monkeypatch.setattr(base, "STATIC", tmp_path)
     base.bundle.cache_clear()
-    (tmp_path / "plain.js").write_text("export default {}")
+    for name in ("plain", "page"):
+        (tmp_path / f"{name}.js").write_text("export default {}")
     yield tmp_path
     base.bundle.cache_clear()
 

@@ -36,8 +36,8 @@ const plugin = {
           rendermime.getFactory(VIEW)
             ? keepsPicture(rendermime.createRenderer(VIEW))
             : rendermime.createRenderer("image/png");
-        // Like widgets: not drawn in a notebook that is not trusted, which shows the PNG by itself.
-        rendermime.addFactory({ safe: false, mimeTypes: [OURS], createRenderer }, RANK);
+        // Safe: in a notebook that is not trusted it draws the picture and nothing else.
+        rendermime.addFactory({ safe: true, mimeTypes: [OURS], createRenderer }, RANK);
       },
     });
   },

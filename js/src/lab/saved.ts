@@ -63,7 +63,7 @@ export function keepsPicture(renderer: Renderer): Renderer {
     saved = drawn(model.data);
     const view = model.data[VIEW] as { model_id?: string } | undefined;
     // A closed widget leaves a view without a model, and what was saved is all there is.
-    if (view?.model_id) {
+    if (view?.model_id && model.trusted) {
       // The renderer empties the name of the model in what it is given; the notebook's own stays.
       const data = { ...model.data, [VIEW]: { ...view } };
       const setData = model.setData.bind(model);

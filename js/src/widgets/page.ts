@@ -144,6 +144,27 @@ class PageModel implements Model {
   }
 }
 
+/**
+ * Show a widget in a notebook's output in place of its picture, which is left for paper. In a shadow
+ * tree: what the host does to tables and buttons of outputs is not meant for it.
+ */
+export async function replace(picture: HTMLElement, data: PageData): Promise<void> {
+  const el = document.createElement("div");
+  picture.before(el);
+  try {
+    await show(data, el.attachShadow({ mode: "open" }).appendChild(document.createElement("div")));
+  } catch (error) {
+    el.remove();
+    throw error;
+  }
+  const styles = document.createElement("style");
+  el.className = "ftx-on-screen";
+  picture.className = "ftx-on-paper";
+  styles.textContent =
+    "@media screen { .ftx-on-paper { display: none } } @media print { .ftx-on-screen { display: none } }";
+  picture.before(styles);
+}
+
 /** Show a widget in an element of the page. */
 export default async function show(data: PageData, el: HTMLElement): Promise<Cleanup> {
   const url = URL.createObjectURL(new Blob([data.bundle], { type: "text/javascript" }));
