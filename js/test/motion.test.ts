@@ -33,14 +33,23 @@ test("small pictures are always whole, large ones only at rest", () => {
   assert.equal(budget.count(1_000_000, false), 1_000_000);
 });
 
-test("the budget follows the frame time, down to a floor and up again", () => {
+test("a quick machine soon draws everything while it turns", () => {
+  const budget = new Budget();
+  for (let i = 0; i < 20; i++) budget.frame(16.7);
+  assert.equal(budget.count(1e6, true), 1_000_000);
+});
+
+test("the budget follows the frame time, down to a floor and slowly up again", () => {
   const budget = new Budget();
   const start = budget.count(1e6, true);
-  budget.frame(68);
-  assert.ok(budget.count(1e6, true) < start);
+  budget.frame(33.3);
+  const less = budget.count(1e6, true);
+  assert.ok(less < start);
   for (let i = 0; i < 50; i++) budget.frame(200);
   assert.ok(budget.count(1e6, true) >= 1000);
-  for (let i = 0; i < 50; i++) budget.frame(10);
+  for (let i = 0; i < 10; i++) budget.frame(16.7);
+  assert.ok(budget.count(1e6, true) < less);
+  for (let i = 0; i < 200; i++) budget.frame(16.7);
   assert.equal(budget.count(1e6, true), 1_000_000);
 });
 
