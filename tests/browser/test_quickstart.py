@@ -6,12 +6,14 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator
+from playwright.sync_api import Browser, Locator
 
 from tests.browser.conftest import ROOT, Lab, Notebook, pixels
+from tests.browser.saved import check_passed_on
 from tests.waiting import wait_until
 
 QUICKSTART = "01_quickstart.ipynb"
@@ -30,7 +32,12 @@ def ink(of: Locator) -> int:
 
 
 @pytest.mark.timeout(600)
-def test_quickstart(quickstart: Notebook) -> None:
+def test_quickstart(
+    quickstart: Notebook,
+    open_notebook: Callable[..., Notebook],
+    chromium: Browser,
+    tmp_path: Path,
+) -> None:
     nb = quickstart
     watch, wait, look = (
         nb.index(text) for text in ("TrainingDashboard(fm)", "wait_for", "SphereExplorer(fm")
@@ -54,6 +61,7 @@ def test_quickstart(quickstart: Notebook) -> None:
     nb.screenshot("quickstart-dashboard-dark", nb.cell(watch))
     nb.screenshot("quickstart-model-dark", nb.cell(wait))
     assert nb.complaints == []
+    check_passed_on(nb, open_notebook, chromium, tmp_path)
 
 
 def check_that_the_curve_grows(nb: Notebook, place: int) -> None:
