@@ -52,12 +52,28 @@ def slow_bar(what: str, total: int | None, unit: str = "row") -> Iterator[Callab
     callable
         To be called with how much more is done; with 0 to show that time passes.
     """
-    from tqdm.auto import tqdm
-
     look = {} if total is not None else {"bar_format": "{desc}: {elapsed}"}
     hidden = threading.current_thread() is not threading.main_thread()
-    with tqdm(total=total, desc=what, unit=unit, delay=PATIENCE_S, disable=hidden, **look) as bar:
-        yield bar.update
+    began, done, bar = time.monotonic(), 0, None
+
+    def advance(more: int) -> None:
+        nonlocal bar, done
+        done += more
+        waited = time.monotonic() - began
+        if bar is not None:
+            bar.update(more)
+        elif waited >= PATIENCE_S and not hidden:
+            # Not made before: in a notebook a bar is eleven widgets, shown or not.
+            from tqdm.auto import tqdm
+
+            bar = tqdm(total=total, desc=what, unit=unit, initial=done, **look)
+            bar.start_t -= waited
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.close()
 
 
 @contextmanager
