@@ -74,9 +74,8 @@ class Points:
     def __len__(self) -> int:
         return len(self.xyz)
 
-    def sampled(self, keep: NDArray[np.int64], seed: int) -> Points:
-        """These of the rows, an even sample by this seed, which is stated in the notes."""
-        note = f"{len(keep):,} of {len(self):,} rows are shown, an even sample (seed {seed})."
+    def of(self, keep: NDArray[np.int64]) -> Points:
+        """These of the rows, in this order."""
         vectors = self.embeddings
         return replace(
             self,
@@ -86,8 +85,12 @@ class Points:
             clusters={k: labels[keep] for k, labels in self.clusters.items()},
             derived={name: values.iloc[keep] for name, values in self.derived.items()},
             embeddings=None if vectors is None else vectors[keep],
-            notes=(*self.notes, note),
         )
+
+    def sampled(self, keep: NDArray[np.int64], seed: int) -> Points:
+        """These of the rows, an even sample by this seed, which is stated in the notes."""
+        note = f"{len(keep):,} of {len(self):,} rows are shown, an even sample (seed {seed})."
+        return replace(self.of(keep), notes=(*self.notes, note))
 
 
 def read_points(source: Any, rows: Any = None, embeddings: Any = None) -> Points:

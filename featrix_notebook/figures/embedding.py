@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -86,7 +86,7 @@ def embedding_space_3d(
     if total > sample_size:
         # Rows come in the order of the table, which is often sorted: the first ones mislead.
         chosen = np.sort(np.random.default_rng(0).choice(total, sample_size, replace=False))
-        points = _take(points, chosen)
+        points = points.of(chosen)
     coloring = color(points, color_by)
     title = shown(points.title, 60)
     alt = f"{len(points):,} of {total:,} rows of {title} on a sphere, {coloring.in_words()}."
@@ -100,16 +100,6 @@ def embedding_space_3d(
     figure.alt = alt
     figure._still = still
     return figure
-
-
-def _take(points: Points, chosen: npt.NDArray[np.int64]) -> Points:
-    return replace(
-        points,
-        xyz=points.xyz[chosen],
-        row_ids=points.row_ids[chosen],
-        rows=points.rows.iloc[chosen],
-        clusters={k: labels[chosen] for k, labels in points.clusters.items()},
-    )
 
 
 def color(points: Points, color_by: str | None) -> Coloring:

@@ -100,6 +100,7 @@ class FeatrixWidget(anywidget.AnyWidget):
         """A widget of this kind that the page is not told of."""
         widget = type(self).__new__(type(self))
         widget._is_told = False
+        # After the mark, as it calls `open`. Each subclass takes a source, which mypy cannot know.
         widget.__init__(source, layout=self.layout, **options)  # type: ignore[misc]
         return widget
 
