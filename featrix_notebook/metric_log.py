@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SPACE, SPHERE = 0.0, 1.0
-"""The phase of a row as a number: the embedding is trained, then its 3D sphere."""
+SPACE, SPHERE, ENSEMBLE = 0.0, 1.0, 2.0
+"""The phase of a row as a number: the embedding, or a predictor's network, is trained; then the
+embedding's 3D sphere is fitted, or further members join the network."""
 
-_PHASES = {"space": SPACE, "sphere": SPHERE}
+_PHASES = {"space": SPACE, "sphere": SPHERE, "network": SPACE, "ensemble": ENSEMBLE}
 
 # Other names for the same thing: the protocol's metric lists, and what people call them in logs.
 _ALIASES = {

@@ -158,11 +158,13 @@ class ShowsRows(traitlets.HasTraits):
         row = self._row_of_point(point)
         table = self._points.rows
         values: list[list[str | None]] = [["row", coding.text(self._points.row_ids[row])]]
-        for place in range(min(table.shape[1], _CARD_VALUES)):
-            value: Any = table.iloc[row, place]
+        told = [(name, column.iloc[row]) for name, column in self._points.derived.items()]
+        columns = range(min(table.shape[1], _CARD_VALUES))
+        told += [(table.columns[place], table.iloc[row, place]) for place in columns]
+        for name, value in told:
             gone = pd.api.types.is_scalar(value) and bool(pd.isna(value))
             words = None if gone else coding.text(value, _CARD_TEXT)
-            values.append([coding.text(table.columns[place]), words])
+            values.append([coding.text(name), words])
         return values
 
 

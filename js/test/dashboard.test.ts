@@ -120,6 +120,16 @@ test("facts in words", () => {
   );
 });
 
+test("a predictor's ensemble is told of", () => {
+  const made = new Run(info({ best_epoch: 1 }), NAMES);
+  const none = { unshown: 0, infinite: 0 };
+  made.append([1, 0, 3, 4, 1, 1, 1]);
+  assert.equal(notes([made], "epoch", none), "");
+  made.append([2, 2, Number.NaN, 2, 1, 1, 2]);
+  assert.match(notes([made], "epoch", none), /each further epoch adds a member/);
+  assert.equal(bestOf(made)?.epoch, 1);
+});
+
 test("epochs are counted within their phase", () => {
   assert.deepEqual(standing(run()), { term: "Sphere", value: "1 / 7" });
   assert.deepEqual(standing(run({ status: "done" })), { term: "Epochs", value: "3" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { axisTicks, placeOn, plainNumber, scaleTicks, tickText, type AxisSpec } from "../src/heatmap/axis.ts";
 import {
-  borders, flatIndex, indexIn, placeOf, planeOf, positionOf, readCells,
+  borders, flatIndex, indexIn, placeOf, planeOf, positionOf, readCells, unmarked,
 } from "../src/heatmap/cells.ts";
 import { contour } from "../src/heatmap/contour.ts";
 import {
@@ -110,6 +110,17 @@ test("a class without a colour of its own is grey, and none is nothing", () => {
   assert.deepEqual(rgbOf(out[2]!), [142, 146, 152]);
 });
 
+test("each region of a class that has no letter is found once", () => {
+  const codes = Uint8Array.from([
+    1, 1, 2, 2,
+    1, 2, 1, 2,
+    0, 2, 2, 1,
+  ]);
+  const plane = planeOf([3, 4], 0);
+  assert.deepEqual(unmarked(codes, plane, (row, col) => row === 0 && col === 1), [[0, 2], [1, 1], [1, 2], [2, 3]]);
+  assert.deepEqual(unmarked(codes, plane, () => true), []);
+});
+
 test("ticks of numbers are round and stand where they belong", () => {
   const ticks = axisTicks(number(range(73, 18)), 8);
   assert.deepEqual(ticks.map(({ label }) => label), ["20", "30", "40", "50", "60", "70", "80", "90"]);
@@ -120,6 +131,9 @@ test("ticks of numbers are round and stand where they belong", () => {
   assert.equal(placeOn(uneven.ticks as number[], 55), 2);
   assert.deepEqual(axisTicks(number([0.5, 1.25]), 10), [{ at: 0.5, label: "0.5" }, { at: 1.5, label: "1.25" }]);
   assert.deepEqual(axisTicks(number([7]), 10), [{ at: 0.5, label: "7" }]);
+  const few = axisTicks(number(range(12, 0, 5)), 18);
+  assert.deepEqual(few.map(({ at, label }) => [at, label]), range(12).map((i) => [i + 0.5, String(5 * i)]));
+  for (let count = 2; count < 30; count++) assert.ok(axisTicks(number(range(90)), count).length <= count);
 });
 
 test("names are thinned evenly when there are too many", () => {

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page
 
 from featrix_client import FeatrixSphere, FoundationalModel, Predictor
-from featrix_notebook import export_report
+from featrix_notebook import SphereExplorer, export_report
 from tests.browser.conftest import ROOT, SCREENS, Lab, pixels
 from tests.browser.sphere_page import complaints_of
 from tests.waiting import wait_until
@@ -104,6 +104,40 @@ def test_a_report_is_a_page_that_needs_nothing_else(
     page, noted = opened(chromium, path, "dark")
     page.locator(".ftx-heat-stage").wait_for(timeout=60_000)
     page.screenshot(path=SCREENS / "report-dark.png", full_page=True)
+    assert noted == []
+    page.context.close()
+
+
+def test_a_sphere_in_the_colours_of_its_predictor(
+    trained: tuple[FoundationalModel, Predictor], chromium: Browser, tmp_path: Path
+) -> None:
+    """The server is asked of every row, and the page tells the answer with the row."""
+    fm, predictor = trained
+    sphere = SphereExplorer(fm, color_by=(predictor, "F"))
+    rows = sphere._points.rows
+    said = predictor.batch_predict(rows)
+    chance = np.array([one.probabilities["F"] for one in said])
+    assert sphere.color_by == "probability of F"
+    codes = np.frombuffer(sphere._codes, np.uint8).astype(int)
+    assert (np.diff(codes[np.argsort(chance[sphere._order])]) >= 0).all(), "as the chances rise"
+    assert len(set(codes)) > 20
+    sphere.color_by = "predicted sex"
+    counts = {entry["label"]: entry["count"] for entry in sphere._spec["color"]["entries"]}
+    assert counts == pd.Series([one.predicted_class for one in said]).value_counts().to_dict()
+    path = tmp_path / "sphere.html"
+    sphere.to_html(path)
+    page, noted = opened(chromium, path)
+    page.get_by_label("Colour by", exact=True).select_option(label="probability of F")
+    page.locator(".ftx-sphere-strip").wait_for()
+    stage = page.locator(".ftx-sphere-stage")
+    stage.focus()
+    page.keyboard.press("n")
+    page.locator(".ftx-sphere-card").wait_for()
+    told = page.locator(".ftx-sphere-card").locator("dt, dd").all_inner_texts()
+    assert told[0] == "probability of F"
+    assert float(told[1]) == pytest.approx(chance[sphere._order[0]], rel=0.01)
+    assert told[told.index("predicted sex") + 1] in ("F", "M")
+    assert ink(stage) > 150
     assert noted == []
     page.context.close()
 

@@ -256,6 +256,14 @@ def test_resting_on_a_point_shows_its_row_once_asked(open_sphere: Open) -> None:
         opened.settle()
         assert not card.is_visible()
     assert page.evaluate("host.sent.map((m) => m.kind)") == ["row"], "not remembered"
+    opened.widget.color_by = "density"
+    opened.push()
+    page.mouse.move(x + 1, y)
+    opened.settle()
+    told = card.locator("dt, dd").all_inner_texts()
+    assert told[0] == "density", "what colours the point, though it is no column, comes first"
+    crowd = opened.widget._points.derived["density"].iloc[3]
+    assert float(told[1]) == pytest.approx(crowd, rel=0.01)
 
 
 def test_the_card_stays_inside_the_picture(open_sphere: Open) -> None:

@@ -1,9 +1,10 @@
 /** Several runs side by side: what each of their lines says under the crosshair, else at its end. */
 import { h, setText } from "../shared/dom.ts";
+import { stroke } from "../plot/palette.ts";
 import { duration, short, type XAxis } from "../plot/scales.ts";
 import { rowsOf } from "./curves.ts";
 import { swatch } from "./legend.ts";
-import { strokeOf, type Measure } from "./measures.ts";
+import type { Measure } from "./measures.ts";
 import type { Run } from "./run.ts";
 import type { UiState } from "./store.ts";
 
@@ -54,8 +55,7 @@ export class Readout {
     this.#cells = runs.map(() => [axis, ...measures].map(() => h("td")));
     const rows = runs.map(({ info }, i) => {
       const name = h("span", { class: "ftx-label", dir: "auto", title: info.name }, info.name);
-      const { color } = strokeOf(measures[0] as Measure, i, runs.length);
-      return h("tr", {}, h("th", { scope: "row" }, swatch(color, []), name), ...(this.#cells[i] as HTMLElement[]));
+      return h("tr", {}, h("th", { scope: "row" }, swatch(stroke(i).color, []), name), ...(this.#cells[i] as HTMLElement[]));
     });
     this.el.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows)));
   }

@@ -25,6 +25,8 @@ export interface RunInfo {
 
 /** In the column `phase`: the sphere is fitted to an embedding that no longer changes. */
 const SPHERE = 1;
+/** Of a predictor: further members join its network. */
+const ENSEMBLE = 2;
 
 const PLACES = ["step", "time"];
 
@@ -81,6 +83,11 @@ export class Run {
   /** The first epoch of the sphere's phase, NaN before it. */
   get sphereStart(): number {
     return this.all.at("epoch", this.space.length < this.all.length ? this.space.length : -1);
+  }
+
+  /** Whether the last rows are those of an ensemble. */
+  get isEnsemble(): boolean {
+    return this.all.at("phase", this.all.length - 1) === ENSEMBLE;
   }
 
   course(rows: Rows): Course {

@@ -141,5 +141,11 @@ export function notes(
       "After these epochs, in the sphere phase, the embedding stands and its 3D sphere is fitted, with a loss of its own.",
     );
   }
+  if (runs.some((run) => run.isEnsemble)) {
+    said.push(
+      "After its last training loss a predictor's network is done: each further epoch adds a member, " +
+        "the validation loss is that of all together, and the best epoch is the network's own.",
+    );
+  }
   return said.join(" ");
 }

@@ -46,11 +46,15 @@ export function minus(text: string): string {
   return text.replace(/^-/, "−");
 }
 
-/** At most about `count` ticks: round numbers where there are numbers, else every n-th cell. */
+/** So short a number is written at its cell wherever there is room for all of them. */
+const BRIEF = 4;
+
+/** At most `count` ticks: of each cell where they fit, else round numbers, else every n-th cell. */
 export function axisTicks(axis: AxisSpec, count: number): Tick[] {
   const { ticks } = axis;
   const n = ticks.length;
-  if (axis.kind === "number" && n > 2 && n > count / 2) {
+  const fits = n <= count && ticks.every((_, i) => tickText(axis, i).length <= BRIEF);
+  if (axis.kind === "number" && n > 2 && n > count / 2 && !fits) {
     const round = roundTicks(ticks as number[], Math.max(2, count));
     if (round.length > 1) return round;
   }
@@ -65,7 +69,9 @@ function roundTicks(numbers: readonly number[], count: number): Tick[] {
   const last = numbers[numbers.length - 1] as number;
   const [low, high] = first < last ? [first, last] : [last, first];
   if (!Number.isFinite(high - low)) return [];
-  const values = linearTicks(low, high, count);
+  let values = linearTicks(low, high, count);
+  // What is asked for is a hint: there may come half as many again.
+  for (let fewer = count - 1; values.length > count && fewer > 0; fewer--) values = linearTicks(low, high, fewer);
   const write = writer(values);
   return values.map((value) => ({ at: placeOn(numbers, value), label: write(value) }));
 }

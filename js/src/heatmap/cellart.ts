@@ -1,13 +1,14 @@
 /** Draws cells: their colours, and everything that tells without colours what they hold. */
 import { scaleTicks } from "./axis.ts";
 import { DARK, SMALL, WHITE, type Brush, type Grid } from "./brush.ts";
-import { borders, indexIn } from "./cells.ts";
+import { borders, indexIn, unmarked } from "./cells.ts";
 import { contour } from "./contour.ts";
 import { codeRamp, inkOn, paintCodes, paintNumbers, rampOf, rgbOf, shadeIndex, type Ramp } from "./ramp.ts";
 import { cellWriter, LETTERS, limitsOf, numbersOf, stopsOf, type Scene } from "./scene.ts";
 
 const MOST_NUMBERS = 600;
 const LETTER_ROOM = { across: 48, down: 40 };
+const LETTER = { across: 10, down: 11 };
 
 /** One pixel a cell, enlarged when drawn; kept from one picture to the next. */
 export class CellImage {
@@ -72,7 +73,7 @@ export function drawNumbers(scene: Scene, brush: Brush, plot: Grid, ramp: Ramp):
   return true;
 }
 
-/** Borders between the classes, and letters in them. */
+/** Borders between the classes, and letters in them: evenly, and in each region that is left out so. */
 export function drawClasses(scene: Scene, brush: Brush, plot: Grid, ramp: Ramp): void {
   const { plane, cells } = scene;
   const { codes } = cells;
@@ -81,14 +82,19 @@ export function drawClasses(scene: Scene, brush: Brush, plot: Grid, ramp: Ramp):
   const down = Math.max(1, Math.ceil(LETTER_ROOM.down / plot.cellHeight));
   const across = Math.max(1, Math.ceil(LETTER_ROOM.across / plot.cellWidth));
   brush.font(SMALL + 1, 600);
-  for (let row = (down - 1) >> 1; row < plane.rows; row += down) {
-    for (let col = (across - 1) >> 1; col < plane.cols; col += across) {
-      const code = codes[indexIn(plane, row, col)] as number;
-      if (!code) continue;
-      brush.pen.fillStyle = inkOn(rgbOf(ramp[code] as number));
-      centred(brush, plot, LETTERS[code - 1] ?? "", row, col);
-    }
+  const letter = (row: number, col: number): void => {
+    const code = codes[indexIn(plane, row, col)] as number;
+    if (!code) return;
+    brush.pen.fillStyle = inkOn(rgbOf(ramp[code] as number));
+    centred(brush, plot, LETTERS[code - 1] ?? "", row, col);
+  };
+  const [top, left] = [(down - 1) >> 1, (across - 1) >> 1];
+  for (let row = top; row < plane.rows; row += down) {
+    for (let col = left; col < plane.cols; col += across) letter(row, col);
   }
+  if (plot.cellWidth < LETTER.across || plot.cellHeight < LETTER.down) return;
+  const lettered = (row: number, col: number): boolean => row % down === top && col % across === left;
+  for (const [row, col] of unmarked(codes, plane, lettered)) letter(row, col);
 }
 
 /** The threshold, and lines of equal value where they are wished for. */

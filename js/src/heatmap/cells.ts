@@ -73,6 +73,34 @@ export function flatIndex(shape: readonly number[], position: readonly number[])
   return position.reduce((at, index, i) => at * (shape[i] as number) + index, 0);
 }
 
+/** The first cell, as [row, col], of each region of one code that has no marked cell; regions hang together along sides. */
+export function unmarked(
+  codes: Uint8Array,
+  plane: Plane,
+  marked: (row: number, col: number) => boolean,
+): [number, number][] {
+  const { rows, cols } = plane;
+  const seen = new Uint8Array(rows * cols);
+  const found: [number, number][] = [];
+  for (let start = 0; start < seen.length; start++) {
+    const first: [number, number] = [Math.floor(start / cols), start % cols];
+    const code = codes[indexIn(plane, ...first)];
+    const open = [first];
+    let bare = code !== 0 && seen[start] === 0;
+    for (let cell = open.pop(); cell && code !== 0; cell = open.pop()) {
+      const [row, col] = cell;
+      const at = row * cols + col;
+      const inside = row >= 0 && col >= 0 && row < rows && col < cols;
+      if (!inside || seen[at] || codes[indexIn(plane, row, col)] !== code) continue;
+      seen[at] = 1;
+      bare &&= !marked(row, col);
+      open.push([row - 1, col], [row + 1, col], [row, col - 1], [row, col + 1]);
+    }
+    if (bare) found.push(first);
+  }
+  return found;
+}
+
 /**
  * Lines between cells of different codes, as x0, y0, x1, y1 in units of cells. Neighbours along a
  * line are joined, so that a border of a thousand cells is not a thousand strokes.

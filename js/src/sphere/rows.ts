@@ -154,6 +154,7 @@ export abstract class RowsStore<State extends RowsState, Change extends string> 
   }
 
   protected tell(change: Change | RowsChange): void {
+    if (change === "spec") this.#rows.clear(); // a prediction that colours the points is told with their row
     // Colours asked for in the page are shared when they are asked for: answers come in any order.
     if (change === "spec" && !this.#coloring) this.#shareColor(this.spec.color.choice);
     for (const listener of [...this.#listeners]) listener(change);

@@ -105,6 +105,14 @@ def test_a_log_that_counts_steps_is_drawn_along_steps(show: Callable[..., Host])
     assert host.page.locator(".ftx-panel").count() == 0
 
 
+def test_runs_that_have_not_begun(show: Callable[..., Host], run: ScriptedRun) -> None:
+    """There is nothing to draw of any, and so nothing to name the lines by."""
+    host = show(TrainingDashboard({"first": run, "second": {"loss": []}}))
+    assert table(host) == [["Run", "Epoch"], [run.name, "–"], ["second", "–"]]
+    run.epoch(1)
+    host.pump_until(lambda: table(host)[1][1] == "1", "the first begins")
+
+
 def test_one_live_run_beside_a_recorded_one(show: Callable[..., Host], run: ScriptedRun) -> None:
     host = show(TrainingDashboard({"before": LARGE, "now": run}))
     assert host.page.locator(".ftx-run").count() == 2
