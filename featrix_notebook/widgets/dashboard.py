@@ -81,6 +81,10 @@ class TrainingDashboard(FeatrixWidget):
 
     def __init__(self, run_or_runs: Any, **kwargs: Any) -> None:
         self._sources = sources(run_or_runs)
+        # Runs may be called the same, so what they are called here goes first.
+        named = isinstance(run_or_runs, Mapping) and not _is_log(run_or_runs)
+        given = run_or_runs if named else (source.info.name for source in self._sources)
+        self._names = list(map(str, given))
         self._send_lock = threading.RLock()
         self._seq = 0
         self._heard = False
@@ -140,7 +144,7 @@ class TrainingDashboard(FeatrixWidget):
         columns, sent = [], []
         for i, (source, start) in enumerate(zip(self._sources, starts, strict=True)):
             with source.lock:
-                infos.append(asdict(source.info))
+                infos.append({**asdict(source.info), "name": self._names[i]})
                 columns.append(list(source.log.columns))
                 if len(source.log) > start:
                     blocks[str(i)] = source.log.block(start)
@@ -170,7 +174,7 @@ class TrainingDashboard(FeatrixWidget):
         self.snapshot = _as_text(*self._apart())
 
     def _page_title(self) -> str:
-        return ", ".join(source.info.name for source in self._sources)
+        return ", ".join(self._names)
 
     def _page_part(self, *, brief: bool = False) -> dict[str, Any]:
         part = super()._page_part(brief=brief)
@@ -211,18 +215,21 @@ class TrainingDashboard(FeatrixWidget):
 
     def summary(self) -> str:
         """One line a run: state, epoch and losses."""
-        return "\n".join(f"TrainingDashboard: {_in_words(source)}" for source in self._sources)
+        return "\n".join(
+            f"TrainingDashboard: {_in_words(name, source)}"
+            for name, source in zip(self._names, self._sources, strict=True)
+        )
 
     def snapshot_png(self) -> bytes | None:
         """The curves as PNG; None before the first epoch."""
         from .still import curves_png  # matplotlib is loaded when a picture is wanted
 
         logs = []
-        for source in self._sources:
+        for name, source in zip(self._names, self._sources, strict=True):
             with source.lock:
                 if len(source.log):
                     table = pd.DataFrame(source.log.block(), columns=source.log.columns)
-                    logs.append((source.info.name, table, source.info.best_epoch))
+                    logs.append((name, table, source.info.best_epoch))
         return curves_png(logs) if logs else None
 
     def close(self) -> None:
@@ -237,10 +244,10 @@ def _as_text(message: wire.Message, buffers: Sequence[memoryview]) -> dict[str, 
     return {"message": message, "buffers": coded}
 
 
-def _in_words(source: Source) -> str:
+def _in_words(name: str, source: Source) -> str:
     with source.lock:
         info, log = source.info, source.log
-        parts = [info.name, info.status]
+        parts = [name, info.status]
         if len(log):
             parts.append(_standing(info, log))
         for name, words in (("loss", "training loss"), ("validation_loss", "validation loss")):

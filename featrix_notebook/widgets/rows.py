@@ -16,6 +16,7 @@ from featrix_notebook import coding
 from featrix_notebook.coding import Coding
 from featrix_notebook.frames import Points
 from featrix_notebook.widgets.handlers import Handler, Handlers
+from featrix_notebook.widgets.sphere_colors import DENSITY
 
 Cause = Literal["user", "python"]
 _CARD_TEXT = 300
@@ -158,9 +159,12 @@ class ShowsRows(traitlets.HasTraits):
         row = self._row_of_point(point)
         table = self._points.rows
         values: list[list[str | None]] = [["row", coding.text(self._points.row_ids[row])]]
-        told = [(name, column.iloc[row]) for name, column in self._points.derived.items()]
         columns = range(min(table.shape[1], _CARD_VALUES))
-        told += [(table.columns[place], table.iloc[row, place]) for place in columns]
+        told: list[tuple[Any, Any]]
+        told = [(table.columns[place], table.iloc[row, place]) for place in columns]
+        for name, column in self._points.derived.items():
+            if name != DENSITY or self._color_by == DENSITY:  # known since it was a choice
+                told.append((name, column.iloc[row]))
         for name, value in told:
             gone = pd.api.types.is_scalar(value) and bool(pd.isna(value))
             words = None if gone else coding.text(value, _CARD_TEXT)

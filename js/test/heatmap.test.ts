@@ -153,6 +153,7 @@ test("numbers are written as a person would", () => {
   assert.deepEqual(scaleTicks(5, 5).map(({ label }) => label), ["5"]);
   assert.equal(scaleTicks(-1.7e308, 1.7e308).length, 2);
   assert.equal(cellWriter(0, 1)(0.12345), "0.12");
+  assert.deepEqual([-0.01, -0.5].map(cellWriter(-1, 1)), ["0.0", "−0.5"]);
   assert.equal(cellWriter(80, 135)(105.72), "106");
   assert.equal(cellWriter(0.001, 0.002)(0.00123), "0.00123");
 });

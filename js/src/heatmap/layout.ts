@@ -1,6 +1,6 @@
 /** Where the parts of a picture stand. */
 import { padded } from "../plot/scales.ts";
-import { axisTicks, scaleTicks, type AxisSpec } from "./axis.ts";
+import { axisTicks, scaleTicks, tickText, type AxisSpec } from "./axis.ts";
 import type { Box, Brush, Grid } from "./brush.ts";
 import { indexIn } from "./cells.ts";
 import { shade } from "./ramp.ts";
@@ -54,10 +54,10 @@ export function yTickCount(height: number): number {
   return Math.max(2, Math.floor(height / 22));
 }
 
-/** Room that a name below needs. */
+/** Room that a name or a number below needs. */
 export function xRoom(axis: AxisSpec, brush: Brush): number {
-  if (axis.kind === "number") return 52;
-  return Math.min(110, brush.widest(axis.ticks.slice(0, 200) as string[]) + 14);
+  const words = axis.ticks.slice(0, 200).map((_, i) => tickText(axis, i));
+  return Math.min(axis.kind === "number" ? 52 : 110, brush.widest(words) + 14);
 }
 
 export function barTicks(scene: Scene, height: number): { value: number; label: string }[] {

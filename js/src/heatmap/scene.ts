@@ -47,5 +47,9 @@ export function cellWriter(low: number, high: number, digits = 2): (value: numbe
   const size = Math.max(Math.abs(low), Math.abs(high));
   if (!(span > 0) || size >= 1e6 || size < 1e-3) return plainNumber;
   const decimals = Math.max(0, Math.min(8, digits - Math.ceil(Math.log10(span))));
-  return (value) => (Number.isFinite(value) ? minus(value.toFixed(decimals)) : plainNumber(value));
+  return (value) => {
+    if (!Number.isFinite(value)) return plainNumber(value);
+    const text = value.toFixed(decimals);
+    return minus(Number(text) === 0 ? text.replace("-", "") : text); // zero has no sign
+  };
 }

@@ -108,7 +108,8 @@ def test_a_log_that_counts_steps_is_drawn_along_steps(show: Callable[..., Host])
 def test_runs_that_have_not_begun(show: Callable[..., Host], run: ScriptedRun) -> None:
     """There is nothing to draw of any, and so nothing to name the lines by."""
     host = show(TrainingDashboard({"first": run, "second": {"loss": []}}))
-    assert table(host) == [["Run", "Epoch"], [run.name, "–"], ["second", "–"]]
+    assert table(host) == [["Run", "Epoch"], ["first", "–"], ["second", "–"]]
+    assert run.name not in host.widget.summary(), "it is called as it was named here"
     run.epoch(1)
     host.pump_until(lambda: table(host)[1][1] == "1", "the first begins")
 
