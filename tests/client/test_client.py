@@ -105,7 +105,7 @@ def test_sessions_by_prefix_newest_first(serve):
     assert server.requests[1].path == "/compute/sessions-for-org"
 
 
-@pytest.mark.parametrize("session_id", ["nothing", f"m-{uuid.uuid4()}"])
+@pytest.mark.parametrize("session_id", ["nothing", f"m-{uuid.UUID(int=7, version=4)}"])
 def test_an_unknown_id_is_a_404(featrix, session_id):
     with pytest.raises(requests.HTTPError, match=session_id) as caught:
         featrix.foundational_model(session_id)

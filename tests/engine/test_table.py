@@ -61,8 +61,11 @@ def types(table: Table) -> dict[str, str]:
     ("name", "content"),
     [
         ("t.csv", CSV),
-        ("t.csv.gz", gzip.compress(CSV.encode())),
-        ("t.csv", gzip.compress(CSV[:8].encode()) + gzip.compress(CSV[8:].encode())),
+        ("t.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
+        (
+            "t.csv",
+            gzip.compress(CSV[:8].encode(), mtime=0) + gzip.compress(CSV[8:].encode(), mtime=0),
+        ),
         ("t.csv", CSV.replace("\n", "\r\n")),
         ("t.csv", CSV.encode("utf-8-sig")),
         ("t.csv", CSV.encode("utf-16")),
@@ -73,7 +76,7 @@ def types(table: Table) -> dict[str, str]:
         ("t.data", "a|b\n1|x\n2|é\nNA|z, w\n"),
         ("t.csv", "\n\na,b\n1,x\n2,é\nnull,'z, w'\n"),
         ("t.json", json.dumps(ROWS)),
-        ("t.json.gz", gzip.compress(json.dumps(ROWS, indent=1).encode())),
+        ("t.json.gz", gzip.compress(json.dumps(ROWS, indent=1).encode(), mtime=0)),
         ("t.json", json.dumps({"a": [1, 2, None], "b": ["x", "é", "z, w"]})),
         (
             "t.json",
