@@ -265,10 +265,10 @@ def _block(records: Sequence[Any], answers: Sequence[Mapping[str, Any]]) -> dict
 
 def _encode(rows: list[tuple[Any, ...]]) -> bytes:
     with suppress(RecursionError):  # nested deeper than JSON can be written: cut
-        text = safejson.dumps(rows)
-        if len(text) <= _RECORD_BYTES * len(rows):
-            return text.encode()
-    return safejson.dumps([(_cut(row[0]), *row[1:]) for row in rows]).encode()
+        body = safejson.encoded(rows)
+        if len(body) <= _RECORD_BYTES * len(rows):
+            return body
+    return safejson.encoded([(_cut(row[0]), *row[1:]) for row in rows])
 
 
 def _cut(record: Any) -> Any:

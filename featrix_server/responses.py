@@ -16,4 +16,4 @@ class SafeJSONResponse(JSONResponse):
 
     def render(self, content: Any) -> bytes:
         """Serialise `content`."""
-        return safejson.dumps(content).encode()
+        return safejson.encoded(content)

@@ -8,6 +8,7 @@ from datetime import date, time
 from typing import Any
 
 import numpy as np
+import orjson
 
 
 def finite(value: Any) -> Any:
@@ -21,29 +22,41 @@ def finite(value: Any) -> Any:
     return value
 
 
-def dumps(value: Any) -> str:
-    """Serialise `value` compactly.
+def encoded(value: Any) -> bytes:
+    """Serialise `value` compactly, as UTF-8.
 
     Non-finite floats become null, NumPy values plain ones, times ISO text, and anything else
     that a table cell may hold its text. Half a surrogate pair, which is no text, becomes "?".
+
+    Raises
+    ------
+    RecursionError
+        If it is nested deeper than Python can follow.
     """
     try:
-        # The C encoder finds the rare non-finite float; the common value is walked only once.
-        text = _encode(value)
-    except ValueError:
-        text = _encode(finite(value))
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+        return orjson.dumps(value, default=_plain)
+    except TypeError:
+        # What orjson has no form for: integers above 64 bits, keys that are no text, half a
+        # surrogate pair, nesting beyond some hundred levels. The standard library's has one.
+        return _slowly(value).encode("utf-8", "replace")
 
 
-def _encode(value: Any) -> str:
+def dumps(value: Any) -> str:
+    """Serialise `value` as `encoded` does, as text."""
+    return encoded(value).decode()
+
+
+def _slowly(value: Any) -> str:
     return json.dumps(
-        value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_plain
+        finite(value), allow_nan=False, ensure_ascii=False, separators=(",", ":"), default=_plain
     )
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return finite(value.tolist())
+    if isinstance(value, tuple):  # a named one
+        return list(value)
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, bytes):

@@ -57,7 +57,7 @@ class Call:
         The timestamp is that of the try: a receiver that turns away old messages, so that nobody
         can play them to it again, must not turn away what is late through no fault of its own.
         """
-        body = safejson.dumps(
+        body = safejson.encoded(
             {
                 "event": self.row.event,
                 "timestamp": stamp(now()),
@@ -65,7 +65,7 @@ class Call:
                 "predictor_id": self.row.predictor_id,
                 "data": self.row.data,
             }
-        ).encode("utf-8", "replace")
+        )
         headers = {
             "Content-Type": "application/json",
             "User-Agent": f"FeatrixNotebook/{__version__}",
