@@ -63,6 +63,58 @@ def test_reduced_motion_is_respected(open_sphere: Open) -> None:
     assert np.array_equal(rested, opened.pixels())
 
 
+def test_overlapping_points_add_up_below_full_opacity(open_sphere: Open) -> None:
+    left, right = np.array([[-0.5], [0.5]]) * [0.565, 0.825, 0] + FRONT
+    xyz = np.vstack([[left], np.repeat([right], 30, axis=0)])
+    opened = open_sphere(SphereExplorer(xyz, size=20, opacity=0.05))
+
+    def strength() -> list[int]:
+        """How coloured the one and the thirty are."""
+        shot = opened.pixels()
+        colour = shot.max(axis=2) - shot.min(axis=2)
+        middle = colour.shape[1] // 2
+        return [int(half.max()) for half in (colour[:, :middle], colour[:, middle:])]
+
+    one, thirty = strength()
+    assert thirty > 3 * one, "the crowd is not to be seen"
+    opened.page.get_by_label("Opacity").fill("1")
+    opened.settle()
+    one, thirty = strength()
+    assert one == pytest.approx(thirty, abs=8)
+
+
+def test_fingers_select_turn_and_zoom(open_sphere: Open) -> None:
+    xyz = np.array([FRONT, -np.array(FRONT)])
+    opened = open_sphere(SphereExplorer(xyz, size=20), has_touch=True)
+    page, (x, y) = opened.page, opened.middle()
+    session = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *places: float) -> None:
+        points = [{"x": x + across, "y": y + 60, "id": i} for i, across in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    page.touchscreen.tap(x, y)
+    opened.settle()
+    assert opened.widget.selected_ids == [0]
+    assert page.locator(".ftx-sphere-card").is_visible()
+    still = opened.pixels()
+    touch("touchStart", -40)
+    touch("touchMove", 0)
+    touch("touchMove", 60)
+    touch("touchEnd")
+    opened.settle()
+    turned = opened.pixels()
+    assert np.abs(turned - still).max() > 60
+    touch("touchStart", -20)
+    touch("touchStart", -20, 20)
+    touch("touchMove", -60, 60)
+    touch("touchMove", -120, 120)
+    touch("touchEnd")
+    opened.settle()
+    assert np.abs(opened.pixels() - turned).max() > 60
+    assert opened.widget.selected_ids == [0]
+
+
 def test_auto_rotation_turns_until_the_reader_takes_over(open_sphere: Open) -> None:
     xyz, rows = table()
     opened = open_sphere(SphereExplorer(xyz, rows=rows, auto_rotate=True))

@@ -21,6 +21,12 @@ sphere = SphereExplorer(xyz, rows=rows, color_by="name", size=14)
 sphere.on_select(lambda ids, cause: heard.append([ids, cause]))
 sphere
 """
+# Pixels drawn over the points of each sphere.
+RINGS = """() => [...document.querySelectorAll(".ftx-sphere-stage")].map((stage) => {
+  const [, over] = stage.querySelectorAll("canvas");
+  const { data } = over.getContext("2d").getImageData(0, 0, over.width, over.height);
+  return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+})"""
 LINKED = """
 from featrix_notebook import link
 
@@ -70,6 +76,15 @@ def test_a_click_a_colour_and_a_selection_travel(
         "() => document.querySelector('.ftx-sphere-selected')?.innerText === '1 selected'"
     )
     assert notebook.python("heard") == [[[0], "user"], [[1], "user"], [[], "user"], [[2], "python"]]
+    page.get_by_role("button", name="Drag a lasso").click()
+    page.mouse.move(x - reach - 30, y - 30)
+    page.mouse.down()
+    for dx, dy in ((30, -35), (30, 30), (-30, 30)):
+        page.mouse.move(x - reach + dx, y + dy, steps=3)
+    page.mouse.up()
+    notebook.becomes("sphere.selection.to_dict('records')", [{"name": "a", "size": 1.5}])
+    page.keyboard.press("Escape")
+    notebook.python("sphere.select([2])")
     # Questions are answered by the kernel: what is found is counted, and near rows are drawn.
     stage.focus()
     page.keyboard.press("/")
@@ -94,6 +109,13 @@ def test_a_click_a_colour_and_a_selection_travel(
     page.keyboard.press("Enter")
     notebook.becomes("sphere.selected_ids", [1])
     notebook.becomes("other.selected_ids", [1])
+    rings = page.evaluate(RINGS)
+    one, two = (page.locator(".ftx-sphere-stage").nth(place) for place in (0, 1))
+    one.focus()
+    page.keyboard.press("n")
+    settle(page, 600)
+    assert page.evaluate(RINGS)[1] > rings[1], "where one points is not ringed in the other"
+    two.focus()
     notebook.python("joined.unlink()")
     settle(page, 600)
     page.keyboard.press("Escape")

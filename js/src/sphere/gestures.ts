@@ -39,7 +39,10 @@ export class Gestures {
     owner.on(el, "pointermove", (event) => this.#moved(event));
     owner.on(el, "pointerup", (event) => this.#up(event, true));
     owner.on(el, "pointercancel", (event) => this.#up(event, false));
-    owner.on(el, "pointerleave", () => this.#leave());
+    owner.on(el, "pointerleave", (event) => {
+      // A finger leaves whenever it is lifted: what it has tapped stays to be read.
+      if (event.pointerType !== "touch") this.#leave();
+    });
     owner.on(el, "wheel", (event) => this.#wheel(event), { passive: false });
     owner.on(el, "keydown", (event) => this.#key(event));
     owner.own(() => clearTimeout(this.#rest));
