@@ -286,8 +286,12 @@ class RunFeed:
             return
         told = self.run.get_metrics() or {}
         told = told.get("training_metrics", told)  # some give the server's whole answer
-        target = getattr(self.run, "target_column", None)
+        target, newest = getattr(self.run, "target_column", None), told.get("target_column")
         with self.lock:
+            if newest not in (None, target) and self.info.status in ENDED:
+                self.info.note = (
+                    f"Its client tells the epochs of the newest predictor only, that of {newest}."
+                )
             for report in predictor_reports({"training_metrics": told}, target):
                 self.log.add(report)
             # Such a predictor cannot be asked how it stands, but final scores come in the end.

@@ -90,7 +90,9 @@ class PlacesRecords(ShowsRows):
         if not isinstance(record, Mapping):
             raise ValueError(f"place() needs one record, a dict, not a {type(record).__name__}.")
         (found,) = self._source.encode([dict(record)], short=True)
-        point = np.asarray(found["embedding"], np.float64)
+        # Another client gives the short vectors as they are.
+        short = found["embedding"] if isinstance(found, Mapping) else found
+        point = np.asarray(short, np.float64)
         length = float(np.linalg.norm(point))
         if point.shape != (3,) or not np.isfinite(length) or not length:
             raise ValueError("The model gave the record no place on the sphere.")

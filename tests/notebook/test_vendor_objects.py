@@ -30,6 +30,9 @@ class FoundationalModel:
     def get_projections(self) -> dict[str, Any]:
         return payload()
 
+    def encode(self, records: list[dict[str, Any]], short: bool = False) -> list[Any]:
+        return [[0.0, 3.0, 4.0] for _ in records]  # and no dicts, as the reference has it
+
     def get_training_metrics(self) -> dict[str, Any]:
         losses = {"train_loss": [3.0, 2.0, 1.5], "val_loss": [3.1, 2.2, 1.9]}
         return {"data": {"epochs": [1, 2, 3], **losses}}
@@ -70,6 +73,7 @@ def test_a_model_on_the_sphere_and_its_curve() -> None:
     assert curves(dashboard).column("validation_loss").tolist() == [3.1, 2.2, 1.9]
     assert dashboard.to_html()
     assert len(link(sphere, dashboard).widgets) == 2
+    assert sphere.place({"age": 41}).xyz == (0, 0.6, 0.8)
     dashboard.close()
     sphere.close()
 
@@ -85,6 +89,12 @@ def test_a_predictor_s_curve_comes_from_its_metrics() -> None:
     assert log.column("epoch").tolist() == [1, 2, 3, 4]
     assert log.column("loss").tolist() == [1, 1 / 2, 1 / 3, 1 / 4]
     assert log.column("auc").tolist() == [0.5] * 4
+    dashboard.close()
+    older = Predictor()
+    older.id, older.target_column = "p-0", "plan"
+    dashboard = TrainingDashboard(older)
+    assert len(curves(dashboard)) == 0
+    assert "newest predictor only, that of churn" in dashboard._sources[0].info.note
     dashboard.close()
 
 
