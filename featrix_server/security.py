@@ -14,6 +14,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -30,7 +31,9 @@ ENDPOINT_PATH = re.compile(r"/endpoint/([^/]+)/predict")
 UPLOAD_PATHS = ("/compute/upload_with_new_session", "/compute/train_on_foundational_model")
 _FORM_OVERHEAD = 1024**2  # the fields beside the file
 _RECORD_BYTES = 1024**2  # what an endpoint is asked: one record
-_DRAIN_S = 60.0
+# Most clients read no answer before all is sent: how long a body is taken in for that alone, and
+# how long it may pause.
+_DRAIN_S, _SILENCE_S = 60.0, 2.0
 
 Admit = Callable[[str, str, bool], Awaitable[object]]
 """Lets a request through to an endpoint (id; key given; whether it is the server's own), or
@@ -179,12 +182,12 @@ class _Body:
         return message
 
     async def drain(self) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_S):
                 while not self._finished:
-                    await self._next()
-        except TimeoutError:
-            self._finished = True
+                    async with asyncio.timeout(_SILENCE_S):
+                        await self._next()
+        self._finished = True
 
     def too_large(self) -> ApiError:
         return ApiError(

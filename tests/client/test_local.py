@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -49,6 +50,36 @@ def test_a_running_server_is_used(featrix, server_home, capsys):
     if os.name == "posix":
         assert (server_home / "server.json").stat().st_mode & 0o077 == 0
         assert server_home.stat().st_mode & 0o077 == 0
+
+
+def test_the_folder_of_another_user_stays_closed(featrix, server_home, as_nobody):
+    with (
+        as_nobody(server_home),
+        pytest.raises(FeatrixLocalServerError, match=r"Permission denied(.|\n)*FEATRIX_HOME"),
+    ):
+        FeatrixSphere("local")
+
+
+@pytest.fixture
+def as_nobody():
+    """A context in which a folder's modes count as they do for another user."""
+
+    @contextmanager
+    def switch(folder):
+        is_root = os.geteuid() == 0
+        before = folder.stat().st_mode
+        if is_root:
+            os.seteuid(65534)
+        else:
+            folder.chmod(0)
+        try:
+            yield
+        finally:
+            if is_root:
+                os.seteuid(0)
+            folder.chmod(before)
+
+    return switch
 
 
 def test_ten_at_once_start_one_server(own_home):

@@ -122,6 +122,19 @@ def test_too_large_an_upload_of_unknown_length_is_refused(
     server.assert_nothing_left()
 
 
+def test_ten_gigabytes_are_refused_when_they_are_announced(shared: Server) -> None:
+    head = (
+        f"POST {UPLOAD} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Api-Key: {KEY}\r\n"
+        f"Content-Type: multipart/form-data; boundary=B\r\nContent-Length: {10 * 10**9}\r\n\r\n"
+    )
+    url = shared.http.base_url
+    with socket.create_connection((url.host, url.port), timeout=20) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(12) == b"HTTP/1.1 413"
+    shared.assert_nothing_left()
+    shared.assert_serving()
+
+
 def test_too_large_a_body_is_refused(make_server: Callable[..., Server]) -> None:
     server = make_server(max_body_bytes=1_000)
     path = server.create()
