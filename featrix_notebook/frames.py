@@ -318,5 +318,5 @@ def _placed(
         notes = (f"{lost:,} {'row has' if lost == 1 else 'rows have'} no position: not shown.",)
         xyz, row_ids, rows, norm = xyz[there], row_ids[there], rows.loc[there], norm[there]
         known["clusters"] = {k: v[there] for k, v in known.get("clusters", {}).items()}
-    unit = (xyz / norm[:, None]).astype(np.float32)
+    unit = np.divide(xyz, norm[:, None], out=np.empty_like(xyz), casting="same_kind")
     return Points(unit, row_ids, rows, placed=there, notes=notes, **known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import inspect
+import os
 import threading
 import uuid
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any, Self
 
 import anywidget
 import traitlets
+from IPython import get_ipython
 from IPython.display import publish_display_data
 
 from featrix_notebook import keeping, pages
@@ -48,6 +50,17 @@ def bundle(name: str) -> str:
             f"The widget bundle {path} is missing. In a source tree build it with "
             "`python js/hatch_build.py`; otherwise reinstall featrix-notebook."
         ) from None
+
+
+def keeps_views() -> bool:
+    """Whether outputs go to a page on which an output's widget stays when the output is updated.
+
+    That is so in JupyterLab and Notebook 7 with our extension, whose server sets this variable for
+    kernels; other hosts draw an updated output anew. Captured outputs, and those of a terminal, go
+    elsewhere: only the publisher of ipykernel has hooks.
+    """
+    publisher = getattr(get_ipython(), "display_pub", None)
+    return "JPY_SESSION_NAME" in os.environ and hasattr(publisher, "register_hook")
 
 
 class FeatrixWidget(anywidget.AnyWidget):
@@ -183,14 +196,19 @@ class FeatrixWidget(anywidget.AnyWidget):
 
     def mime_bundle(self, *, view: bool = True) -> dict[str, Any]:
         """All representations of this widget, by MIME type; ``view`` includes the live one."""
-        data: dict[str, Any] = {"text/plain": self.summary()}
+        data = self._live_part() if view else {"text/plain": self.summary()}
         png = self.snapshot_png()
         if png is not None:
             data["image/png"] = pages.base64_text(png)
             html = keeping.fragment(self._page_part(brief=True), data["text/plain"], png)
             if html:
                 data["text/html"] = html
-        if view and self.comm is not None:
+        return data
+
+    def _live_part(self) -> dict[str, Any]:
+        """What a page needs to show the widget itself."""
+        data: dict[str, Any] = {"text/plain": self.summary()}
+        if self.comm is not None:
             data[VIEW_MIME] = {
                 "version_major": 2,
                 "version_minor": 0,
@@ -203,7 +221,12 @@ class FeatrixWidget(anywidget.AnyWidget):
         # Under a display id, so that the stored output can be brought up to date later.
         display_id = uuid.uuid4().hex
         self._display_ids.append(display_id)
-        self._publish(display_id, update=False)
+        if keeps_views():  # it is drawn while the picture is made
+            transient = {"display_id": display_id}
+            publish_display_data(self._live_part(), transient=transient)  # type: ignore[no-untyped-call]
+            self._publish(display_id, update=True)
+        else:
+            self._publish(display_id, update=False)
 
     def refresh_outputs(self) -> None:
         """Bring the stored picture and text of each displayed output up to date.

@@ -201,12 +201,12 @@ def stratified_order(xyz: NDArray[np.float32], seed: int) -> NDArray[np.int64]:
     """
     n = len(xyz)
     shuffled = np.random.default_rng(seed).permutation(n)
-    cells = np.clip((xyz[shuffled] + 1) * 16, 0, 31).astype(np.uint16)
+    cells = np.clip((xyz + 1) * 16, 0, 31).astype(np.uint16)
     # A snake through the cells keeps neighbours on the path neighbours on the sphere.
     z = cells[:, 2]
     y = np.where(z & 1, 31 - cells[:, 1], cells[:, 1])
     x = np.where(y & 1, 31 - cells[:, 0], cells[:, 0])
-    path = shuffled[np.argsort((z << 10) | (y << 5) | x, kind="stable")]
+    path = shuffled[np.argsort(((z << 10) | (y << 5) | x)[shuffled], kind="stable")]
     places = np.zeros(1, np.uint32)
     while len(places) < n:  # 0; 0 1; 0 2 1 3; ...: counting with the bits read backwards
         places = np.concatenate([2 * places, 2 * places + 1])

@@ -122,7 +122,7 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
         self._color_by, self._coding = self._code(color_by)
         super().__init__(
             _spec=self._describe(),
-            _positions=_quantise(points.xyz[self._order]),
+            _positions=_quantised(points.xyz)[self._order].tobytes(),
             _codes=self._coding.codes[self._order].tobytes(),
             _columns=self._describe_columns(),
             **kwargs,
@@ -248,7 +248,7 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
                 self._color_by, self._coding = self._code(None)
                 self._points = replace(points, notes=(*points.notes, str(error)))
             with self.hold_sync():
-                self._positions = _quantise(points.xyz[self._order])
+                self._positions = _quantised(points.xyz)[self._order].tobytes()
                 self._codes = self._coding.codes[self._order].tobytes()
                 self._spec = self._describe()
                 self._columns = self._describe_columns()
@@ -316,5 +316,5 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
         return draw_sphere(self._points.xyz[shown], self._coding, shown, label, self.summary())
 
 
-def _quantise(xyz: NDArray[np.float32]) -> bytes:
-    return np.rint(xyz * _UNIT).astype("<i2").tobytes()
+def _quantised(xyz: NDArray[np.float32]) -> NDArray[np.int16]:
+    return np.rint(xyz * _UNIT).astype("<i2")

@@ -45,6 +45,13 @@ def test_a_click_a_colour_and_a_selection_travel(
     stage = page.locator(".ftx-sphere-stage")
     stage.wait_for()
     settle(page, 800)
+    # An output that is brought up to date keeps its view.
+    output = "window.jupyterapp.shell.currentWidget.content.widgets[0].model.outputs.toJSON()[0]"
+    kept = page.evaluate(f"() => {output}.data['text/html']")
+    assert kept
+    stage.evaluate("(stage) => { stage.dataset.first = ''; }")
+    notebook.python("sphere.refresh_outputs()")
+    page.wait_for_function(f"(kept) => {output}.data['text/html'] !== kept", arg=kept)
     box = stage.bounding_box()
     assert box is not None
     # The left and the right row: half a radius, shortened by bringing them to the sphere.
@@ -55,6 +62,7 @@ def test_a_click_a_colour_and_a_selection_travel(
     # One row for another: as many bytes, other ones.
     page.mouse.click(x + reach, y)
     notebook.becomes("sphere.selection['name'].tolist()", ["b"])
+    assert stage.get_attribute("data-first") == ""
     card = page.locator(".ftx-sphere-card")
     assert "size" in card.inner_text()
     cut = card.locator("dt").evaluate_all(

@@ -114,6 +114,18 @@ def test_displayed_outputs_are_brought_up_to_date(published) -> None:
     assert second["data"]["text/plain"].startswith("Plain of height 5")
 
 
+def test_where_views_are_kept_the_widget_comes_before_its_picture(published, monkeypatch) -> None:
+    monkeypatch.setattr(base, "keeps_views", lambda: True)
+    widget = Plain()
+    widget._ipython_display_()
+    first, second = published
+    assert set(first["data"]) == {"text/plain", base.VIEW_MIME, base.OWN_MIME}
+    assert second["update"]
+    assert first["transient"] == second["transient"]
+    assert set(second["data"]) == set(widget.mime_bundle())
+    assert first["data"].items() <= second["data"].items()
+
+
 def test_outputs_are_not_drawn_anew_under_a_readers_hand(published) -> None:
     widget = Plain()
     widget._ipython_display_()

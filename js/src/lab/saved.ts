@@ -50,11 +50,13 @@ export function keepsPicture(renderer: Renderer): Renderer {
   const { node } = renderer;
   const render = renderer.renderModel.bind(renderer);
   let saved: HTMLElement | undefined;
+  /** The model whose view is there, or on its way. */
+  let shown: string | undefined;
+  // A widget is an element; all the renderer says of a missing one is text.
+  const isLive = () => [...node.children].some((child) => child !== saved);
   const choose = () => {
     if (!saved) return;
-    // A widget is an element; all the renderer says of a missing one is text.
-    const isLive = [...node.children].some((child) => child !== saved);
-    if (isLive) saved.remove();
+    if (isLive()) saved.remove();
     else if (node.childNodes.length !== 1 || node.firstChild !== saved) node.replaceChildren(saved);
   };
   new MutationObserver(choose).observe(node, { childList: true });
@@ -62,8 +64,11 @@ export function keepsPicture(renderer: Renderer): Renderer {
     saved?.remove();
     saved = drawn(model.data);
     const view = model.data[VIEW] as { model_id?: string } | undefined;
-    // A closed widget leaves a view without a model, and what was saved is all there is.
-    if (view?.model_id && model.trusted) {
+    const id = model.trusted ? view?.model_id : undefined;
+    // A closed widget leaves a view without a model, and what was saved is all there is. An output that
+    // is only brought up to date keeps its view, and with it whatever the reader does there.
+    if (id && id !== shown) {
+      shown = id;
       // The renderer empties the name of the model in what it is given; the notebook's own stays.
       const data = { ...model.data, [VIEW]: { ...view } };
       const setData = model.setData.bind(model);
@@ -71,6 +76,7 @@ export function keepsPicture(renderer: Renderer): Renderer {
       const rendering = render(copy);
       choose();
       await rendering;
+      if (!isLive()) shown = undefined;
     }
     choose();
   };

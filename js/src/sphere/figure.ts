@@ -143,6 +143,7 @@ export class Figure {
       this.#badge.hidden = kind !== "canvas2d";
       this.#on.changed();
     };
+    stage.connect();
   }
 
   dispose(): void {

@@ -82,6 +82,10 @@ export class Stage {
     this.#over = this.#overlay.getContext("2d")!;
     this.#software = new Canvas2dRenderer(scene);
     this.#gl = WebGl2Renderer.create(scene, () => this.invalidate());
+  }
+
+  /** Draw from now on; once all that looks at the same sizes and colours looks at them first. */
+  connect(): void {
     const sizes = new ResizeObserver(() => this.#resize());
     sizes.observe(this.el);
     const sight = new IntersectionObserver((entries) => {
@@ -234,13 +238,12 @@ export class Stage {
 
   #resize(): void {
     const { clientWidth: width, clientHeight: height } = this.el;
-    if (!width || !height) return;
+    if (!width || !height || (width === this.view.width && height === this.view.height)) return;
     this.view = { width, height };
-    this.#fitCanvases();
-    // In the same task: a resized canvas is blank until it is drawn. The first picture waits for the
-    // frame that is asked for anyway, or all points would be drawn twice.
-    if (this.#kind === null) this.invalidate();
-    else this.#draw();
+    // In the same task, as a resized canvas is blank until it is drawn; and in place of the frame that
+    // may have been asked for, or all points would be drawn twice.
+    cancelAnimationFrame(this.#frame);
+    this.#tick(performance.now());
   }
 
   #fitCanvases(): void {
