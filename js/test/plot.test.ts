@@ -125,6 +125,7 @@ test("smoothing in steps equals smoothing at once, and passes over gaps", () => 
 
 test("ranges have air and are never empty", () => {
   assert.deepEqual(padded(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, "linear"), [0, 1]);
+  assert.equal(padded(-1e308, 1.7e308, "linear").reverse().reduce((a, b) => a - b), Number.MAX_VALUE);
   const [low, high] = padded(5, 5, "linear");
   assert.ok(low < 5 && high > 5);
   const [from, to] = padded(3, 3, "log");

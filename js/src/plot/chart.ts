@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import { rowAt, trace, type Sink } from "./decimate.ts";
 import { drawMark, font, lineEnds, write, type Written } from "./labels.ts";
 import { Lines, type ChartData, type Line, type Mark } from "./lines.ts";
-import { colorOf } from "./palette.ts";
+import { colorOf, faint } from "./palette.ts";
 import { short, ticks, xAxis, type XAxis, type YScale } from "./scales.ts";
 import { h } from "../shared/dom.ts";
 
@@ -202,11 +202,12 @@ export class Chart {
   }
 
   #series(line: Line, at: number, smooth: boolean): uPlot.Series {
-    const faint = (): boolean => !smooth && (this.#data?.smoothing ?? 0) > 0;
+    const pale = (): boolean => !smooth && (this.#data?.smoothing ?? 0) > 0;
+    const color = (): string => this.#color(line.stroke.color);
     return {
       label: line.label,
       scale: "y",
-      stroke: () => this.#color(line.stroke.color) + (faint() ? "4d" : ""),
+      stroke: () => (pale() ? faint(color()) : color()),
       paths: (plot) => {
         const stroke = this.#path(plot, at, smooth);
         return stroke && { stroke };

@@ -22,6 +22,11 @@ export function stroke(n: number, dash = Math.floor(n / COLORS.length)): Stroke 
 /** In forced colours everything is ink, but for the ground and the grid. */
 const FORCED: Record<string, string> = { "--ftx-panel": "Canvas", "--ftx-line": "GrayText" };
 
+/** A colour, or a system's colour, at a third of its strength. */
+export function faint(color: string): string {
+  return color.startsWith("#") ? `${color}4d` : `color-mix(in srgb, ${color} 30%, transparent)`;
+}
+
 /** The colour an element's style sheet gives a stroke; the system's own in forced colours. */
 export function colorOf(el: Element, variable: string): string {
   if (matchMedia("(forced-colors: active)").matches) return FORCED[variable] ?? "CanvasText";

@@ -7,6 +7,8 @@ export type YScale = "linear" | "log";
 /** What a row's place along the horizontal axis says: its epoch, steps taken or seconds spent until then. */
 export type XAxis = "epoch" | "step" | "time";
 
+const WIDEST = Number.MAX_VALUE / 2;
+
 /** An axis range with a little air; a flat line gets a range around it. */
 export function padded(min: number, max: number, scale: YScale): [number, number] {
   if (!(min <= max)) return scale === "log" ? [0.1, 10] : [0, 1];
@@ -15,7 +17,9 @@ export function padded(min: number, max: number, scale: YScale): [number, number
     return [min / air, max * air];
   }
   const air = max > min ? (max - min) * 0.07 : Math.abs(max) * 0.1 || 1;
-  return [min - air, max + air];
+  const [low, high] = [min - air, max + air];
+  // Beyond what a range can span, its middle is shown.
+  return Number.isFinite(high - low) ? [low, high] : [Math.max(low, -WIDEST), Math.min(high, WIDEST)];
 }
 
 /** Round positions for grid lines, about `count` of them. */

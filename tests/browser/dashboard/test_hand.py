@@ -234,4 +234,12 @@ def test_motion_and_colours_are_the_readers(show: Callable[..., Host], run: Scri
         " document.body.append(e); return getComputedStyle(e).color.match(/\\d+/g).map(Number); }"
     )
     canvas = pixels(host.page.locator(".ftx-chart canvas").first)
-    assert (np.abs(canvas - ink[:3]).sum(axis=2) < 40).sum() > 300
+    drawn = (np.abs(canvas - ink[:3]).sum(axis=2) < 40).sum()
+    assert drawn > 300
+    swatch = "getComputedStyle(document.querySelector('.ftx-legend line')).stroke"
+    assert host.page.evaluate(swatch) == f"rgb({ink[0]}, {ink[1]}, {ink[2]})", "as the line"
+    host.page.get_by_label("Smoothing").fill("0.9")
+    host.pump()
+    canvas = pixels(host.page.locator(".ftx-chart canvas").first)
+    among = np.abs(canvas - (0.3 * np.array(ink[:3]) + 0.7 * canvas[2, 2])).sum(axis=2) < 60
+    assert among.sum() > 100, "the raw line is faint"
