@@ -80,7 +80,7 @@ def _small(png: bytes) -> bytes:
     """The picture in a fraction of its bytes: the PNG itself is in the output, too."""
     out = io.BytesIO()
     with Image.open(io.BytesIO(png)) as picture:
-        shown = picture.convert("RGB")
+        shown = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     shown.thumbnail((_MOST_WIDTH, shown.height))
     shown.save(out, "WEBP", quality=80, method=2)
     return out.getvalue()

@@ -331,6 +331,18 @@ def paint_trails(
     pixels[covered] = (below + 0.5).astype(np.uint8)
 
 
+def reduced(picture: Picture, colors: Image.Image) -> Image.Image:
+    """The picture in the colours of a palette image, of which one is white; white stays white.
+
+    Pillow takes any colour near enough, which on white paper shows as a grey box.
+    """
+    few = Image.fromarray(picture).quantize(palette=colors, dither=Image.Dither.NONE)
+    palette = np.array(colors.getpalette(), np.uint8).reshape(-1, 3)
+    white = int((palette == 255).all(axis=1).argmax())
+    few.paste(white, mask=Image.fromarray((picture == 255).all(axis=2)))
+    return few
+
+
 def _smoothstep(low: float, high: float, value: Floats) -> Floats:
     t = np.clip((value - low) / (high - low), 0, 1)
     smooth: Floats = t * t * (3 - 2 * t)

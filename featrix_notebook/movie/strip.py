@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 
 from featrix_notebook.movie.film import Film
+from featrix_notebook.movie.raster import reduced
 
 _PICTURES = 3
 
@@ -26,9 +27,7 @@ def film_strip(film: Film, alt: str) -> bytes:
     chosen = sorted({round(last * share / (_PICTURES - 1)) for share in range(_PICTURES)})
     parts = [film.sphere(time) for time in chosen[:-1]] + [film.at(last)]
     # It stays in the notebook: a palette costs a third of the bytes, and nothing one can see.
-    whole = Image.fromarray(np.concatenate(parts, axis=1)).quantize(
-        palette=film.palette(), dither=Image.Dither.NONE
-    )
+    whole = reduced(np.concatenate(parts, axis=1), film.palette())
     about = PngImagePlugin.PngInfo()
     about.add_text("Description", alt.encode("latin-1", "replace").decode("latin-1"))
     out = io.BytesIO()

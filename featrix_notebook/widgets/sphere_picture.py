@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from featrix_notebook.coding import Coding
 from featrix_notebook.movie.legend import palette, write_legend
-from featrix_notebook.movie.raster import LIGHT, Floats, Picture, Points, View, ball, rgb
+from featrix_notebook.movie.raster import LIGHT, Floats, Picture, Points, View, ball, reduced, rgb
 
 MOST_POINTS = 4_000
 _SIDE, _WIDTH, _MARGIN = 500, 760, 18
@@ -49,8 +49,7 @@ def draw_sphere(
     about = PngImagePlugin.PngInfo()
     about.add_text("Description", alt.encode("latin-1", "replace").decode("latin-1"))
     out = io.BytesIO()
-    few = Image.fromarray(picture).quantize(palette=_few(coding), dither=Image.Dither.NONE)
-    few.save(out, "PNG", pnginfo=about)
+    reduced(picture, _few(coding)).save(out, "PNG", pnginfo=about)
     return out.getvalue()
 
 

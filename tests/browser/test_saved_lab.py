@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -10,11 +11,18 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbconvert import HTMLExporter, LatexExporter, SlidesExporter, WebPDFExporter
+from nbconvert import (
+    HTMLExporter,
+    LatexExporter,
+    MarkdownExporter,
+    SlidesExporter,
+    WebPDFExporter,
+)
 from playwright import async_api
 from playwright.sync_api import Browser, Locator
+from traitlets.config import Config
 
-from tests.browser.conftest import SCREENS, Lab, Notebook, pixels
+from tests.browser.conftest import ROOT, SCREENS, Lab, Notebook, pixels
 from tests.browser.converted import check_alive, converted
 from tests.browser.four_widgets import MAKE, WIDGETS
 from tests.browser.sphere_page import CHROMIUM_FLAGS
@@ -72,8 +80,14 @@ def test_reopened_in_jupyterlab(
     word = "model not found" if kernel else "Loading widget"
     other.get_by_text(word).wait_for()
     assert other.locator(".ftx-saved").count() == 0
-    notebook.theme("Dark")
-    notebook.screenshot(f"saved-{'fresh-kernel' if kernel else 'no-kernel'}-dark", notebook.cell(1))
+    for theme in ("Light", "Dark"):
+        notebook.theme(theme)
+        for place, name in enumerate(WIDGETS, 1):
+            if not kernel:
+                notebook.screenshot(f"saved-{name}-{theme.lower()}", notebook.cell(place))
+            # The ground of the picture is that of the page.
+            corner = pixels(notebook.cell(place).get_by_role("img"))[2, 2]
+            assert corner.min() == 255 if theme == "Light" else corner.max() < 32, name
     if kernel:  # and once run again the widget takes the picture's place
         notebook.run(0)
         notebook.run(1)
@@ -140,8 +154,9 @@ def test_converted_to_webpdf(saved: str, lab: Lab, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(async_api.BrowserType, "launch", debians)
     exporter = WebPDFExporter(disable_sandbox=True, browser_args=CHROMIUM_FLAGS)
     pdf, _ = exporter.from_filename(str(lab.notebooks / saved))
-    # Pictures, and no canvas of a widget, which would be one more.
-    assert pdf.count(b"/Subtype /Image") == len(WIDGETS)
+    # Pictures, and no canvas of a widget, which would be one more. What shows through a picture is
+    # an image of its own.
+    assert pdf.count(b"/Subtype /Image") - pdf.count(b"/SMask ") == len(WIDGETS)
 
 
 def test_converted_to_latex(saved: str, lab: Lab) -> None:
@@ -151,3 +166,14 @@ def test_converted_to_latex(saved: str, lab: Lab) -> None:
     assert len(pictures) == len(WIDGETS)
     for name in pictures:
         assert name in text
+
+
+def test_converted_to_markdown(saved: str, lab: Lab) -> None:
+    """With the switch of docs/share.md: pictures as files, and none of our HTML."""
+    (order,) = re.findall(r'display_data_priority="(.*)"', (ROOT / "docs/share.md").read_text())
+    switch = {"NbConvertBase": {"display_data_priority": json.loads(order.replace("'", '"'))}}
+    exporter = MarkdownExporter(config=Config(switch))
+    text, resources = exporter.from_filename(str(lab.notebooks / saved))
+    assert len(resources["outputs"]) == len(WIDGETS)
+    assert all(f"({name})" in text for name in resources["outputs"])
+    assert "<" not in text

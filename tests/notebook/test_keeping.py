@@ -8,6 +8,7 @@ import json
 import re
 import zlib
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,3 +126,24 @@ def test_what_would_make_a_notebook_balloon_is_left_out(monkeypatch: pytest.Monk
     data = TrainingDashboard({"epoch": [0, 1], "loss": [2.0, 1.0]}).mime_bundle()
     assert "image/png" in data
     assert "text/html" not in data
+
+
+def test_an_interrupted_export_leaves_file_and_widget_as_they_were(
+    large: SphereExplorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("of yesterday")
+    before, code, asked = large._coding, large._code, []
+
+    def interrupted(choice: str | None) -> Any:
+        asked.append(choice)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return code(choice)
+
+    monkeypatch.setattr(large, "_code", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        large.to_html(page)
+    assert large._coding is before
+    assert [file.name for file in tmp_path.iterdir()] == ["page.html"]
+    assert page.read_text() == "of yesterday"

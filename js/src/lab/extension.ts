@@ -3,9 +3,8 @@
  * picture of a widget of ours when its kernel is gone. Outputs of ours carry a mime type of our own,
  * so nobody else's are touched. `build.mjs` writes the description JupyterLab reads.
  */
-import { keepsPicture, VIEW, type Renderer } from "./saved.ts";
+import { keepsPicture, OURS, VIEW, type Renderer } from "./saved.ts";
 
-const OURS = "application/vnd.featrix.widget+json";
 // Before the renderer of widgets, which is at -10; the lowest rank an output has is drawn.
 const RANK = -20;
 

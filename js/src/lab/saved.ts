@@ -7,10 +7,14 @@
  */
 import { h } from "../shared/dom.ts";
 
+export const OURS = "application/vnd.featrix.widget+json";
 export const VIEW = "application/vnd.jupyter.widget-view+json";
+// Pictures are drawn for paper. In a dark theme white becomes JupyterLab's ground, black its ink, and
+// hues stay near what they were. A heatmap's scale must not turn over; it is drawn for any ground.
 const STYLE = `
 .ftx-saved { margin: 0; }
 .ftx-saved img { display: block; max-width: 100%; height: auto; }
+[data-jp-theme-light="false"] .ftx-saved:not([data-widget="heatmap"]) img { filter: invert(0.93) hue-rotate(180deg); }
 .ftx-saved pre { margin: 0; white-space: pre-wrap; }
 .ftx-saved figcaption { margin-top: 4px; font-size: 0.85em; color: var(--jp-ui-font-color2, #666); }
 `;
@@ -37,8 +41,9 @@ function textOf(value: unknown): string {
 function drawn(data: MimeModel["data"]): HTMLElement {
   const text = textOf(data["text/plain"]);
   const png = textOf(data["image/png"]).trim();
+  const { widget = "" } = (data[OURS] ?? {}) as { widget?: string };
   return h(
-    "figure", { class: "ftx-saved" },
+    "figure", { class: "ftx-saved", "data-widget": widget },
     h("style", {}, STYLE),
     png ? h("img", { src: `data:image/png;base64,${png}`, alt: text }) : h("pre", {}, text),
     h("figcaption", {}, "As it was saved. Run the cell to work with it."),
