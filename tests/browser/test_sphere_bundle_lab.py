@@ -129,4 +129,12 @@ def test_a_click_a_colour_and_a_selection_travel(
     page.keyboard.press("Escape")
     notebook.becomes("other.selected_ids", [])
     assert notebook.python("sphere.selected_ids") == [1]
+    # The wheel is the notebook's while the sphere has not the focus.
+    page.evaluate("document.activeElement.blur()")
+    notebook.cell(2).locator(".ftx-sphere-stage").hover()
+    scrolled = "document.querySelector('.jp-WindowedPanel-outer').scrollTop"
+    before = page.evaluate(scrolled)
+    assert before > 100
+    page.mouse.wheel(0, -90)
+    page.wait_for_function(f"before => {scrolled} < before", arg=before)
     assert notebook.complaints == []

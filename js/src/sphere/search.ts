@@ -111,7 +111,7 @@ export class SearchForm {
     const offered = operatorsOf(kind);
     this.#operator.replaceChildren(...offered.map((name) => h("option", { value: name }, WORDS[name] ?? name)));
     if (offered.includes(before)) this.#operator.value = before;
-    this.#value.placeholder = { number: "a number", date: "2024-01-31", text: "text", any: "text or number" }[kind];
+    this.#value.placeholder = { number: "a number", date: "2024-01-31", text: "text", any: "value" }[kind];
     this.#showValue();
   }
 
