@@ -66,13 +66,22 @@ class FeatrixMagic:
         return result
 
     def _run(self, line: str, cell: str | None = None) -> Any:
+        if cell is None and "{" in line and line.split()[0] in TAKE_RECORDS:
+            before, _, rest = line.partition("{")  # a record in the line itself
+            inside, _, after = rest.rpartition("}")
+            return self._run(f"{before} {after}", f"{{{inside}}}")
         words = split(line.strip().removesuffix(";")) or ["help"]
         if not words[0].startswith("-") and words[0] not in self.parsers:
             known = ", ".join(self.parsers)
             hint = closest(words[0], self.parsers) or f" The commands are: {known}."
             raise UsageError(f"%featrix has no command {words[0]!r}.{hint}")
         try:
-            asked = self.main.parse_args(words)
+            asked, unknown = self.main.parse_known_args(words)
+            if unknown:
+                parser = self.parsers.get(asked.command, self.main)
+                options = [o for o in parser.format_usage().split() if o.startswith("[-")]
+                hint = closest(unknown[0], [option.strip("[]") for option in options])
+                parser.error(f"{parser.prog} does not know {' '.join(unknown)!r}.{hint}")
             asked.cell = cell
             command: Callable[[argparse.Namespace], Any] = getattr(self, f"_{asked.command}")
             return command(asked)

@@ -109,6 +109,9 @@ def test_records_files_and_cells_are_predicted(at_hand: InteractiveShell, tmp_pa
     assert [r.predicted_class for r in line(at_hand, "predict people")] == ["no", "yes", "yes"]
     (tmp_path / "p.csv").write_text("age,plan\n20,gold\n80,basic\n")
     assert len(line(at_hand, f"predict {tmp_path / 'p.csv'}")) == 2
+    written = line(at_hand, 'predict churn {"age": 80, "plan": null} --as told')
+    assert at_hand.user_ns["told"] is written
+    assert written.predicted_class == "yes"
     assert cell(at_hand, "predict churn --as told", "{'age': 70, 'plan': None}\n") is not None
     assert at_hand.user_ns["told"].predicted_class == "yes"
     for body in ('[{"age": 20, "plan": null}]', "age,plan\n20, gold\n"):
@@ -189,6 +192,11 @@ def test_a_mistake_in_a_cell_names_its_line(at_hand: InteractiveShell) -> None:
     ("text", "says"),
     [
         ("predict", "needs data"),
+        (
+            "sphere fm --color_by age",
+            "'--color_by age'. Did you mean '--color-by'?\nusage: %featrix sphere",
+        ),
+        ("status of it", "does not know 'of it'"),
         ("predict churn nobody", "neither a variable nor a file called 'nobody'"),
         ("predict churn peple", "Did you mean 'people'?"),
         ("predict churn number", "number is a int; predict takes"),
