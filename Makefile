@@ -18,7 +18,7 @@ demo: $(VENV)/.lab openmp
 	$(BIN)/python examples/demo.py build
 
 test: $(VENV)/.test openmp chromium package
-	$(BIN)/python -m pytest --ignore tests/package
+	$(BIN)/python -m pytest --ignore tests/package --numprocesses 2 --dist loadfile
 
 # The wheel: built without any Node on the path, listed, installed in an empty environment.
 package: $(VENV)/.test openmp

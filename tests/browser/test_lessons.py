@@ -1,8 +1,8 @@
 """The lessons of ``examples/``: run in JupyterLab, checked, saved, and shown without a kernel.
 
 Opened again, every widget is its picture; converted by nbconvert it is interactive. Each cell is
-run as a reader would. Cells marked ``NBVAL_CHECK_OUTPUT`` must give what is stored with the lesson;
-``pytest --nbval-lax examples`` checks the same. The quickstart has its own test.
+run as a reader would. Cells marked ``NBVAL_CHECK_OUTPUT`` must give what is stored with the lesson,
+as under nbval (`tests/docs/test_lessons.py`). The quickstart has its own test.
 """
 
 from __future__ import annotations
