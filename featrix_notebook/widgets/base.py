@@ -63,6 +63,18 @@ def keeps_views() -> bool:
     return "JPY_SESSION_NAME" in os.environ and hasattr(publisher, "register_hook")
 
 
+def _publish(
+    display_id: str,
+    data: dict[str, Any],
+    about: dict[str, Any] | None = None,
+    *,
+    update: bool = False,
+) -> None:
+    publish_display_data(  # type: ignore[no-untyped-call]  # IPython leaves it untyped
+        data, about, transient={"display_id": display_id}, update=update
+    )
+
+
 class FeatrixWidget(anywidget.AnyWidget):
     """Base of the Featrix widgets.
 
@@ -221,12 +233,10 @@ class FeatrixWidget(anywidget.AnyWidget):
         # Under a display id, so that the stored output can be brought up to date later.
         display_id = uuid.uuid4().hex
         self._display_ids.append(display_id)
-        if keeps_views():  # it is drawn while the picture is made
-            transient = {"display_id": display_id}
-            publish_display_data(self._live_part(), transient=transient)  # type: ignore[no-untyped-call]
-            self._publish(display_id, update=True)
-        else:
-            self._publish(display_id, update=False)
+        is_early = keeps_views()
+        if is_early:  # it is drawn while the picture is made
+            _publish(display_id, self._live_part())
+        _publish(display_id, *self._repr_mimebundle_(), update=is_early)
 
     def refresh_outputs(self) -> None:
         """Bring the stored picture and text of each displayed output up to date.
@@ -247,13 +257,7 @@ class FeatrixWidget(anywidget.AnyWidget):
 
     def _update_outputs(self) -> None:
         for display_id in self._display_ids:
-            self._publish(display_id, update=True)
-
-    def _publish(self, display_id: str, *, update: bool) -> None:
-        data, about = self._repr_mimebundle_()
-        publish_display_data(  # type: ignore[no-untyped-call]  # IPython leaves it untyped
-            data, about, transient={"display_id": display_id}, update=update
-        )
+            _publish(display_id, *self._repr_mimebundle_(), update=True)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = self.mime_bundle()
