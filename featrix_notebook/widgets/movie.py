@@ -16,8 +16,8 @@ from featrix_notebook.coding import Coding
 from featrix_notebook.movie import losses as curves
 from featrix_notebook.movie.clusters import clusters_of_frames
 from featrix_notebook.movie.losses import Losses
-from featrix_notebook.movie.packing import pack
 from featrix_notebook.movie.source import Movie, read_movie
+from featrix_notebook.packing import pack
 from featrix_notebook.widgets import movie_spec, sphere_colors
 from featrix_notebook.widgets.base import FeatrixWidget
 from featrix_notebook.widgets.movie_desk import MovieDesk

@@ -18,6 +18,7 @@ from featrix_notebook.coding import Coding
 from featrix_notebook.explore import predicting
 from featrix_notebook.explore.density import density
 from featrix_notebook.live import ENDED, RunFeed
+from featrix_notebook.packing import pack
 from featrix_notebook.widgets import sphere_colors
 from featrix_notebook.widgets.base import FeatrixWidget
 from featrix_notebook.widgets.desk import RowsDesk
@@ -28,7 +29,6 @@ from featrix_notebook.widgets.sphere_near import KnowsSpace
 from featrix_notebook.widgets.sphere_place import PlacesRecords
 
 OPEN = ("queued", "running", "paused")
-_UNIT = 32767
 # A model in training is redrawn at most this often: each time its sample of rows is read anew.
 _REFRESH_S = 3.0
 # Rows in a saved notebook.
@@ -122,7 +122,7 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
         self._color_by, self._coding = self._code(color_by)
         super().__init__(
             _spec=self._describe(),
-            _positions=_quantised(points.xyz)[self._order].tobytes(),
+            _positions=pack(points.xyz)[self._order].tobytes(),
             _codes=self._coding.codes[self._order].tobytes(),
             _columns=self._describe_columns(),
             **kwargs,
@@ -248,7 +248,7 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
                 self._color_by, self._coding = self._code(None)
                 self._points = replace(points, notes=(*points.notes, str(error)))
             with self.hold_sync():
-                self._positions = _quantised(points.xyz)[self._order].tobytes()
+                self._positions = pack(points.xyz)[self._order].tobytes()
                 self._codes = self._coding.codes[self._order].tobytes()
                 self._spec = self._describe()
                 self._columns = self._describe_columns()
@@ -314,7 +314,3 @@ class SphereExplorer(Signatures, KnowsSpace, PlacesRecords, FeatrixWidget):
         shown = self._order[:MOST_POINTS]
         label = str(self._spec["color"]["label"])
         return draw_sphere(self._points.xyz[shown], self._coding, shown, label, self.summary())
-
-
-def _quantised(xyz: NDArray[np.float32]) -> NDArray[np.int16]:
-    return np.rint(xyz * _UNIT).astype("<i2")

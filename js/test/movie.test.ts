@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Clock, epochAt, frameAt, timeOf } from "../src/movie/clock.ts";
 import { Frames } from "../src/movie/frames.ts";
-import { unpack } from "../src/movie/packing.ts";
+import { unpack } from "../src/gl/packing.ts";
 import { Path } from "../src/movie/path.ts";
 import { Trails } from "../src/movie/trails.ts";
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from playwright.sync_api import expect
 
 from featrix_notebook.widgets.sphere import SphereExplorer
 from tests.browser.sphere_page import FRONT, Open, saturated, table
@@ -197,6 +198,48 @@ def test_box_and_lasso_take_the_near_side_or_reach_through(open_sphere: Open, mo
     page.get_by_role("button", name="far side").click()
     draw()
     assert opened.widget.selected_ids == [0, 1, 2]
+
+
+@pytest.mark.parametrize("mode", ["box", "lasso"])
+def test_box_and_lasso_are_drawn_by_keyboard(open_sphere: Open, mode: str) -> None:
+    near = np.array(FRONT)
+    xyz = np.array([near, -near, near + np.array([0.01, 0.02, 0]), [0, 0, -1]])
+    opened = open_sphere(SphereExplorer(xyz, rows=pd.DataFrame({"a": list("pqrs")})))
+    keyboard, status = opened.page.keyboard, opened.page.locator("[role=status]").last
+    corners = ["Shift+ArrowLeft", "Shift+ArrowUp"], ["Shift+ArrowRight"] * 2, ["Shift+ArrowDown"] * 2
+
+    def draw() -> None:
+        for way in corners:
+            for key in way:
+                keyboard.press(key)
+            if mode == "lasso" or way is corners[0]:
+                keyboard.press("Space")
+        expect(status).to_contain_text("% across")
+
+    opened.focus()
+    before = opened.pixels()
+    keyboard.press(mode[0])
+    draw()
+    assert np.abs(opened.pixels() - before).max() > 60  # the pen and its outline are seen
+    keyboard.press("Escape")  # puts away the pen only
+    keyboard.press("Enter")
+    opened.settle()
+    assert opened.widget.selected_ids == []
+    draw()
+    keyboard.press("Enter")
+    opened.settle()
+    assert opened.widget.selected_ids == [0, 2]
+    expect(status).to_contain_text("2 selected")
+    keyboard.press("t")  # through the sphere
+    draw()
+    keyboard.press("Enter")
+    opened.settle()
+    assert opened.widget.selected_ids == [0, 1, 2]
+    keyboard.press("Escape")
+    before = opened.pixels()
+    keyboard.press("ArrowLeft")  # turns again
+    opened.settle(250)
+    assert np.abs(opened.pixels() - before).max() > 60
 
 
 def test_selecting_in_python_shows_on_the_page(open_sphere: Open) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from featrix_notebook import SphereExplorer
 from featrix_notebook.widgets.rows import stratified_order
+from tests.notebook.page_data import unfolded
 from tests.waiting import wait_until
 
 
@@ -32,14 +33,14 @@ def xyz() -> np.ndarray:
 
 
 def sent_positions(sphere: SphereExplorer) -> np.ndarray:
-    return np.frombuffer(sphere._positions, "<i2").reshape(-1, 3) / 32767
+    return unfolded(np.frombuffer(sphere._positions, "<i2").reshape(-1, 2))
 
 
-def test_positions_and_codes_cost_seven_bytes_a_point(xyz: np.ndarray, rows: pd.DataFrame) -> None:
+def test_positions_and_codes_cost_five_bytes_a_point(xyz: np.ndarray, rows: pd.DataFrame) -> None:
     sphere = SphereExplorer(xyz, rows=rows, color_by="plan")
-    assert len(sphere._positions) + len(sphere._codes) == 7 * len(rows)
+    assert len(sphere._positions) + len(sphere._codes) == 5 * len(rows)
     unit = xyz / np.linalg.norm(xyz, axis=1)[:, None]
-    assert np.abs(sent_positions(sphere) - unit[sphere._order]).max() < 1 / 32767
+    assert np.abs(sent_positions(sphere) - unit[sphere._order]).max() < 1e-4
 
 
 def test_points_are_coloured_by_the_row_they_stand_for(xyz: np.ndarray, rows: pd.DataFrame) -> None:
@@ -198,7 +199,7 @@ def test_a_million_points_are_quick_to_make() -> None:
     rng = np.random.default_rng(0)
     xyz = rng.normal(size=(1_000_000, 3)).astype(np.float32)
     sphere = SphereExplorer(xyz, color_by=xyz[:, 0])
-    assert len(sphere._positions) == 6_000_000
+    assert len(sphere._positions) == 4_000_000
     sphere.select(range(0, 1_000_000, 1000))
     assert len(sphere.selection) == 1000
 

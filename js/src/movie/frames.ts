@@ -1,7 +1,7 @@
 /** The frames of a movie that are here, and the asking for those that are not. */
 
 import { reasonOf } from "../shared/reason.ts";
-import { unpack } from "./packing.ts";
+import { unpack } from "../gl/packing.ts";
 
 /** A request for frames is answered with about so many bytes. */
 const BLOCK_BYTES = 256 * 1024;

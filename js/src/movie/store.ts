@@ -9,7 +9,7 @@ import { RowsStore, type ColorSpec, type RowsChange, type RowsState } from "../s
 import { Rows } from "../plot/rows.ts";
 import { Clock, epochAt, frameAt, timeOf } from "./clock.ts";
 import { Frames } from "./frames.ts";
-import { unpack } from "./packing.ts";
+import { unpack } from "../gl/packing.ts";
 import { Path } from "./path.ts";
 
 export interface MovieSpec {

@@ -23,7 +23,7 @@ const HELP =
   "Space plays and pauses, left and right arrow step by one epoch, Home and End go to the first and " +
   "last, square brackets change the speed. Shift and arrow keys turn the sphere, plus and minus zoom, " +
   "0 returns to the first view. N and P walk from point to point, Enter selects the point. B and L " +
-  "draw a box or a lasso, Escape clears.";
+  "draw a box or a lasso: arrow keys then move the pen, Space sets a corner, Enter selects. Escape clears.";
 
 export class MovieView {
   readonly #root: HTMLElement;

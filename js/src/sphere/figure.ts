@@ -71,6 +71,7 @@ export class Figure {
   readonly #owner = new Owner();
   readonly #hint = h("div", { class: "ftx-sphere-hint", "aria-hidden": "true" });
   readonly #badge = h("div", { class: "ftx-sphere-badge", hidden: true }, "Software drawing");
+  #gestures: Gestures | undefined;
   #palette: Palette = new Uint8Array(1024);
   #mode: Mode = "turn";
   #through = false;
@@ -129,7 +130,7 @@ export class Figure {
     const widths = new ResizeObserver(() => this.layOut());
     widths.observe(this.#root);
     this.#owner.own(() => widths.disconnect());
-    new Gestures(stage, {
+    this.#gestures = new Gestures(stage, {
       mode: () => this.#mode,
       through: () => this.#through,
       hover: (point, at) => void this.#hover(point, at),
@@ -137,6 +138,7 @@ export class Figure {
       key: (event) => this.#on.key(event) || this.#key(event),
       wheelHint: () => this.hint("Click the sphere first, then the wheel zooms"),
       grabbed: () => this.#toolbar.setAutoRotate(false),
+      say: (text) => this.#announcer.say(text),
     }, this.#owner);
     stage.onRenderer = (kind) => {
       this.kind = kind;
@@ -303,6 +305,7 @@ export class Figure {
     this.#mode = mode;
     this.#toolbar.setMode(mode);
     this.stage.el.dataset.mode = mode;
+    this.#gestures?.drop();
   }
 
   #setThrough(on: boolean): void {

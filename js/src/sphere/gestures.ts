@@ -2,6 +2,7 @@
 
 import { box, fillMask, thin, type Pixel } from "../gl/lasso.ts";
 import type { Owner } from "../shared/model.ts";
+import { Pen } from "./pen.ts";
 import type { Stage } from "./stage.ts";
 import type { SelectMode } from "./rows.ts";
 import type { Mode } from "./toolbar.ts";
@@ -20,11 +21,13 @@ export interface GestureHandlers {
   /** Someone tried the wheel without focus. */
   wheelHint(): void;
   grabbed(): void;
+  say(text: string): void;
 }
 
 export class Gestures {
   readonly #stage: Stage;
   readonly #on: GestureHandlers;
+  readonly #pen: Pen;
   readonly #pointers = new Map<number, Pixel>();
   #start: Pixel | null = null;
   #drawing: Mode | null = null;
@@ -34,6 +37,10 @@ export class Gestures {
   constructor(stage: Stage, handlers: GestureHandlers, owner: Owner) {
     this.#stage = stage;
     this.#on = handlers;
+    this.#pen = new Pen(stage, {
+      done: (add) => this.#selectInside(add ? "add" : "replace"),
+      say: (text) => handlers.say(text),
+    });
     const { el } = stage;
     owner.on(el, "pointerdown", (event) => this.#down(event));
     owner.on(el, "pointermove", (event) => this.#moved(event));
@@ -62,9 +69,10 @@ export class Gestures {
     const at = this.#at(event);
     this.#pointers.set(event.pointerId, at);
     if (this.#pointers.size > 1) {
-      this.#dropOutline();
+      this.drop();
       return;
     }
+    this.drop();
     this.#start = at;
     this.#travelled = 0;
     const mode = event.shiftKey && this.#on.mode() === "turn" ? "box" : this.#on.mode();
@@ -114,11 +122,14 @@ export class Gestures {
     if (!this.#start) return;
     this.#start = null;
     if (completed && this.#travelled <= CLICK_PX) this.#click(event);
-    else if (completed && this.#drawing) {
-      const mask = fillMask(stage.outline, stage.view);
-      this.#on.select(stage.inside(mask, this.#on.through()), mode);
-    }
-    this.#dropOutline();
+    else if (completed && this.#drawing) this.#selectInside(mode);
+    this.drop();
+  }
+
+  #selectInside(mode: SelectMode): void {
+    const stage = this.#stage;
+    const mask = fillMask(stage.outline, stage.view);
+    this.#on.select(stage.inside(mask, this.#on.through()), mode);
   }
 
   #click(event: PointerEvent): void {
@@ -129,11 +140,11 @@ export class Gestures {
     this.#on.hover(point, at);
   }
 
-  #dropOutline(): void {
+  /** What is being drawn, by hand or by key, is not wanted any more. */
+  drop(): void {
     this.#start = null;
     this.#drawing = null;
-    this.#stage.outline = [];
-    this.#stage.drawOverlay();
+    this.#pen.drop();
   }
 
   /** Looking for the point under the pointer waits until the pointer rests. */
@@ -165,7 +176,9 @@ export class Gestures {
 
   #key(event: KeyboardEvent): void {
     if (event.target !== this.#stage.el || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (this.#on.key(event) || this.#cameraKey(event)) {
+    const mode = this.#on.mode();
+    const isDrawn = mode !== "turn" && this.#pen.key(event, mode);
+    if (isDrawn || this.#on.key(event) || this.#cameraKey(event)) {
       event.preventDefault();
       event.stopPropagation();
     }

@@ -18,6 +18,8 @@ const SETTLE_MS = 140;
 const JOURNEY_MS = 420;
 const TURN_PER_S = 0.25;
 const REACH = 9;
+/** Arm of the cross that shows the pen, in CSS pixels. */
+const PEN = 7;
 
 export interface StageColors extends BackdropColors {
   /** What far points fade towards. */
@@ -43,6 +45,8 @@ export class Stage {
   linked = -1;
   /** The box or lasso being drawn. */
   outline: readonly Pixel[] = [];
+  /** What draws it, when that is done by keyboard. */
+  pen: Pixel | null = null;
   /** Called with the renderer's kind when that changes. */
   onRenderer: (kind: Renderer["kind"]) => void = () => undefined;
   onCamera: (camera: Camera) => void = () => undefined;
@@ -352,6 +356,17 @@ export class Stage {
       context.globalAlpha = 0.08;
       context.fill();
       context.globalAlpha = 1;
+    }
+    if (this.pen) {
+      const { x, y } = this.pen;
+      context.setLineDash([]);
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(x - PEN, y);
+      context.lineTo(x + PEN, y);
+      context.moveTo(x, y - PEN);
+      context.lineTo(x, y + PEN);
+      context.stroke();
     }
   }
 }

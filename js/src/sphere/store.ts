@@ -1,5 +1,6 @@
 /** What one sphere model knows; its views share it. `featrix_notebook/widgets/sphere.py` is the other end. */
 
+import { unpack } from "../gl/packing.ts";
 import { watch, type Model } from "../shared/model.ts";
 import type { Question } from "../shared/search.ts";
 import { bytesOf } from "../shared/wire.ts";
@@ -120,12 +121,9 @@ export class SphereStore extends RowsStore<SphereState, Change> {
 
   #readPositions(): void {
     const bytes = bytesOf(this.model.get("_positions"));
-    const points = Math.floor(bytes.length / 6);
-    // Copied only when the view is not aligned to 2 bytes.
-    this.positions =
-      bytes.byteOffset % 2 === 0
-        ? new Int16Array(bytes.buffer, bytes.byteOffset, points * 3)
-        : new Int16Array(bytes.slice().buffer, 0, points * 3);
+    const points = Math.floor(bytes.length / 4);
+    const even = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+    this.positions = unpack(new Int16Array(even.buffer, even.byteOffset, points * 2));
     this.newRows(points);
     this.#readCodes();
   }

@@ -16,7 +16,8 @@ import type { Change, SphereStore } from "./store.ts";
 
 const HELP =
   "Arrow keys turn, plus and minus zoom, 0 returns to the first view. N and P walk from point to " +
-  "point, Enter selects the point, Shift and Enter adds it. B and L draw a box or a lasso, Escape clears. " +
+  "point, Enter selects the point, Shift and Enter adds it. B and L draw a box or a lasso: arrow keys then " +
+  "move the pen, Space sets a corner, Enter selects what is inside. Escape clears. " +
   "Slash searches the rows, K shows the nearest rows of the point.";
 const FIND = 1;
 const ROW = 3;
