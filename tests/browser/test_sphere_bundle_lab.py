@@ -75,7 +75,7 @@ def test_a_click_a_colour_and_a_selection_travel(
     # Keys the notebook knows as commands belong to the sphere while it has the focus.
     stage.focus()
     before = len(notebook.cells())
-    for key in ("b", "l", "ArrowUp", "0", "0", "Escape"):
+    for key in ("b", "l", "ArrowUp", "0", "0", "Escape", "Escape"):  # the pen, the rows
         page.keyboard.press(key)
     notebook.becomes("sphere.selected_ids", [])
     assert len(notebook.cells()) == before
