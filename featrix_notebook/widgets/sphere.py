@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import requests
 import traitlets
-from numpy.typing import NDArray
 
 from featrix_notebook import coding, frames, pages
 from featrix_notebook.coding import Coding

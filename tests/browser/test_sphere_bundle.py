@@ -206,7 +206,8 @@ def test_box_and_lasso_are_drawn_by_keyboard(open_sphere: Open, mode: str) -> No
     xyz = np.array([near, -near, near + np.array([0.01, 0.02, 0]), [0, 0, -1]])
     opened = open_sphere(SphereExplorer(xyz, rows=pd.DataFrame({"a": list("pqrs")})))
     keyboard, status = opened.page.keyboard, opened.page.locator("[role=status]").last
-    corners = ["Shift+ArrowLeft", "Shift+ArrowUp"], ["Shift+ArrowRight"] * 2, ["Shift+ArrowDown"] * 2
+    right, down = ["Shift+ArrowRight"] * 2, ["Shift+ArrowDown"] * 2
+    corners = ["Shift+ArrowLeft", "Shift+ArrowUp"], right, down
 
     def draw() -> None:
         for way in corners:
